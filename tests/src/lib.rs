@@ -1,0 +1,1 @@
+//! Real failures, made in network namespaces.

@@ -1,0 +1,227 @@
+//! What user space tells the BPF programs: frozen before they are loaded, so that the verifier
+//! takes each value as a constant and prunes what it switches off.
+
+/// A field or an argument that the running kernel does not have.
+pub const ABSENT: u32 = u32::MAX;
+
+/// Declares a `repr(C)` structure of `u32` fields that all start as [`ABSENT`].
+macro_rules! absent_by_default {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident,)* }) => {
+        $(#[$meta])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name { $($(#[$field_meta])* pub $field: u32,)* }
+
+        impl $name {
+            /// Everything absent.
+            pub const ABSENT: Self = Self { $($field: ABSENT,)* };
+        }
+    };
+}
+
+absent_by_default! {
+    /// Byte offsets of kernel structure fields and positions of tracepoint arguments, from the
+    /// running kernel's BTF. The name is `structure_field`.
+    pub struct Layout {
+        /// `sock_common.skc_family`.
+        pub sock_family,
+        /// `sock_common.skc_state`.
+        pub sock_state,
+        /// `sock_common.skc_daddr`.
+        pub sock_daddr,
+        /// `sock_common.skc_rcv_saddr`.
+        pub sock_rcv_saddr,
+        /// `sock_common.skc_dport`.
+        pub sock_dport,
+        /// `sock_common.skc_num`.
+        pub sock_num,
+        /// `sock_common.skc_v6_daddr`.
+        pub sock_v6_daddr,
+        /// `sock_common.skc_v6_rcv_saddr`.
+        pub sock_v6_rcv_saddr,
+        /// `sock_common.skc_net`.
+        pub sock_net,
+        /// `sock_common.skc_bound_dev_if`.
+        pub sock_bound_dev_if,
+        /// `sock.sk_protocol`, 2 bytes.
+        pub sock_protocol,
+        /// `sock.sk_err`.
+        pub sock_err,
+        /// `sock.sk_err_soft`.
+        pub sock_err_soft,
+        /// `sock.sk_mark`.
+        pub sock_mark,
+        /// `inet_sock.inet_sport`.
+        pub inet_sport,
+        /// `inet_connection_sock.icsk_retransmits`, 1 byte.
+        pub icsk_retransmits,
+        /// `inet_connection_sock.icsk_ca_state`: the byte that begins with its 5 bits.
+        pub icsk_ca_state,
+        /// `tcp_sock.snd_una`.
+        pub tcp_snd_una,
+        /// `tcp_sock.write_seq`.
+        pub tcp_write_seq,
+        /// `tcp_sock.segs_out`.
+        pub tcp_segs_out,
+        /// `tcp_sock.srtt_us`, in eighths of a microsecond.
+        pub tcp_srtt_us,
+        /// `tcp_sock.bytes_sent`.
+        pub tcp_bytes_sent,
+        /// `tcp_sock.bytes_retrans`.
+        pub tcp_bytes_retrans,
+        /// `tcp_sock.bytes_received`.
+        pub tcp_bytes_received,
+        /// `tcp_request_sock.rcv_isn`.
+        pub request_rcv_isn,
+        /// `request_sock.num_retrans`, 1 byte.
+        pub request_num_retrans,
+        /// `net.ns.inum`.
+        pub net_inum,
+        /// `sk_buff.sk`.
+        pub skb_sk,
+        /// `sk_buff.dev`.
+        pub skb_dev,
+        /// `sk_buff._skb_refdst`.
+        pub skb_refdst,
+        /// `sk_buff._nfct`.
+        pub skb_nfct,
+        /// `sk_buff.head`.
+        pub skb_head,
+        /// `sk_buff.network_header`.
+        pub skb_network_header,
+        /// `sk_buff.protocol`.
+        pub skb_protocol,
+        /// `net_device.nd_net`.
+        pub dev_net,
+        /// `net_device.ifindex`.
+        pub dev_ifindex,
+        /// `net_device.name`.
+        pub dev_name,
+        /// `dst_entry.dev`.
+        pub dst_dev,
+        /// `dst_entry.error`, 2 bytes.
+        pub dst_error,
+        /// `socket.sk`.
+        pub socket_sk,
+        /// `task_struct.group_leader`.
+        pub task_group_leader,
+        /// `task_struct.start_boottime` (`real_start_time` before 5.5).
+        pub task_start_boottime,
+        /// `task_struct.self_exec_id`.
+        pub task_self_exec_id,
+        /// Size of `task_struct.self_exec_id`: 4 or 8.
+        pub task_self_exec_id_size,
+        /// `task_struct.comm`.
+        pub task_comm,
+        /// `task_struct.flags`.
+        pub task_flags,
+        /// `task_struct.exit_code`.
+        pub task_exit_code,
+        /// `task_struct.real_parent`.
+        pub task_real_parent,
+        /// `task_struct.tgid`.
+        pub task_tgid,
+        /// `task_struct.thread_pid`.
+        pub task_thread_pid,
+        /// `task_struct.mm`.
+        pub task_mm,
+        /// `pid.level`.
+        pub pid_level,
+        /// `pid.numbers`.
+        pub pid_numbers,
+        /// Size of `struct upid`.
+        pub upid_size,
+        /// `upid.nr`.
+        pub upid_nr,
+        /// `mm_struct.arg_start`.
+        pub mm_arg_start,
+        /// `mm_struct.arg_end`.
+        pub mm_arg_end,
+        /// `mm_struct.exe_file`.
+        pub mm_exe_file,
+        /// `file.f_path.dentry`.
+        pub file_dentry,
+        /// `file.f_path.mnt`.
+        pub file_mnt,
+        /// `dentry.d_parent`.
+        pub dentry_parent,
+        /// `dentry.d_name.name`.
+        pub dentry_name,
+        /// `vfsmount.mnt_root`.
+        pub vfsmount_root,
+        /// `mount.mnt`.
+        pub mount_mnt,
+        /// `mount.mnt_parent`.
+        pub mount_parent,
+        /// `mount.mnt_mountpoint`.
+        pub mount_mountpoint,
+        /// Position of `enum skb_drop_reason` in `kfree_skb`.
+        pub arg_drop_reason,
+        /// Position of `rx_sk` in `kfree_skb`.
+        pub arg_drop_receiver,
+        /// Position of `err` in `tcp_retransmit_skb`.
+        pub arg_retransmit_err,
+        /// Position of `enum sk_rst_reason` in `tcp_send_reset`.
+        pub arg_reset_reason,
+    }
+}
+
+/// Most values of one kind that a filter in the kernel can hold.
+pub const FILTER_LEN: usize = 4;
+
+/// What is to be seen, and how.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Drop reasons that are ordinary, one bit each, for the first 256.
+    pub benign_drops: [u64; 4],
+    /// Value of `SKB_DROP_REASON_NO_SOCKET`; [`ABSENT`] where the kernel has none.
+    pub no_socket: u32,
+    /// 1: connections that came up are followed to their end (`--all`).
+    pub follow_open: u32,
+    /// 1: evidence of connections that are not connecting is emitted too (`--events`).
+    pub all_evidence: u32,
+    /// 1: only the processes in the map `FOLLOWED` and their children (`tcpwhy run`).
+    pub follow_command: u32,
+    /// 1: `bpf_get_socket_cookie` may be called from tracing programs.
+    pub has_cookie: u32,
+    /// 1: `bpf_get_retval` exists.
+    pub has_retval: u32,
+    /// 1: the connect hook is attached, so an attempt may be known before `SYN_SENT`.
+    pub has_connect: u32,
+    /// Packets without a socket that may be emitted, each second and CPU.
+    pub loose_packets_per_second: u32,
+    /// Processes to watch (thread-group ids).
+    pub pids: [u32; FILTER_LEN],
+    /// How many of `pids` are valid; 0: all processes.
+    pub pids_len: u32,
+    /// Users to watch.
+    pub uids: [u32; FILTER_LEN],
+    /// How many of `uids` are valid; 0: all users.
+    pub uids_len: u32,
+    /// Process that is never watched: the tracer itself; 0: none.
+    pub own_tgid: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+impl Settings {
+    /// Everything off, nothing filtered.
+    pub const DEFAULT: Self = Self {
+        benign_drops: [0; 4],
+        no_socket: ABSENT,
+        follow_open: 0,
+        all_evidence: 0,
+        follow_command: 0,
+        has_cookie: 0,
+        has_retval: 0,
+        has_connect: 0,
+        loose_packets_per_second: 0,
+        pids: [0; FILTER_LEN],
+        pids_len: 0,
+        uids: [0; FILTER_LEN],
+        uids_len: 0,
+        own_tgid: 0,
+        reserved: 0,
+    };
+}

@@ -1,0 +1,434 @@
+//! Events: what the hooks write into the ring buffer, one fixed-size record each.
+//!
+//! Integers are in the host's byte order, ports too. Addresses are 16 bytes in network order; IPv4
+//! stands in its mapped form (`::ffff:a.b.c.d`).
+
+/// A type that can be read from the ring buffer.
+#[cfg(feature = "decode")]
+pub trait Wire: Sized {
+    /// All bits zero.
+    const ZERO: Self;
+
+    /// Reads one value and leaves `buf` behind it.
+    ///
+    /// # Errors
+    /// [`Short`] where `buf` ends before the value does.
+    fn read(buf: &mut impl bytes::Buf) -> Result<Self, Short>;
+}
+
+/// A record that ended too early.
+#[cfg(feature = "decode")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Short;
+
+#[cfg(feature = "decode")]
+macro_rules! wire_integer {
+    ($($kind:ty => $get:ident),*) => { $(impl Wire for $kind {
+        const ZERO: Self = 0;
+
+        fn read(buf: &mut impl bytes::Buf) -> Result<Self, Short> {
+            buf.$get().map_err(|_| Short)
+        }
+    })* };
+}
+#[cfg(feature = "decode")]
+wire_integer!(u8 => try_get_u8, u16 => try_get_u16_ne, u32 => try_get_u32_ne, i32 => try_get_i32_ne, u64 => try_get_u64_ne);
+
+#[cfg(feature = "decode")]
+impl<T: Wire + Copy, const N: usize> Wire for [T; N] {
+    const ZERO: Self = [T::ZERO; N];
+
+    fn read(buf: &mut impl bytes::Buf) -> Result<Self, Short> {
+        let mut all = Self::ZERO;
+        for one in &mut all {
+            *one = T::read(buf)?;
+        }
+        Ok(all)
+    }
+}
+
+/// Length of a task's name, its NUL included (`TASK_COMM_LEN`).
+pub const COMM_LEN: usize = 16;
+/// Bytes kept of a command line.
+pub const CMDLINE_LEN: usize = 256;
+/// Bytes kept of one component of an executable's path.
+pub const PATH_COMPONENT_LEN: usize = 48;
+/// Components kept of an executable's path.
+pub const PATH_DEPTH: usize = 10;
+/// Return addresses kept of a drop's kernel stack.
+pub const STACK_DEPTH: usize = 16;
+/// Length of a network device's name, its NUL included (`IFNAMSIZ`).
+pub const DEVICE_LEN: usize = 16;
+
+/// What kind of event a record is: the first field of [`Head`].
+pub mod kind {
+    /// [`super::Process`].
+    pub const PROCESS: u32 = 1;
+    /// [`super::Attempt`].
+    pub const ATTEMPT: u32 = 2;
+    /// [`super::State`].
+    pub const STATE: u32 = 3;
+    /// [`super::Unsent`].
+    pub const UNSENT: u32 = 4;
+    /// [`super::Retransmit`].
+    pub const RETRANSMIT: u32 = 5;
+    /// [`super::SynackRetransmit`].
+    pub const SYNACK_RETRANSMIT: u32 = 6;
+    /// [`super::ResetSent`].
+    pub const RESET_SENT: u32 = 7;
+    /// [`super::ResetReceived`].
+    pub const RESET_RECEIVED: u32 = 8;
+    /// [`super::SocketError`].
+    pub const SOCKET_ERROR: u32 = 9;
+    /// [`super::Drop`].
+    pub const DROP: u32 = 10;
+    /// [`super::IcmpSent`].
+    pub const ICMP_SENT: u32 = 11;
+}
+
+wire! {
+    /// What every event begins with.
+    pub struct Head {
+        /// One of [`kind`].
+        pub kind: u32,
+        /// The CPU it ran on.
+        pub cpu: u32,
+        /// `bpf_ktime_get_ns` (`CLOCK_MONOTONIC`).
+        pub time_ns: u64,
+        /// Address of the socket that this is about: an opaque key, unique while the socket lives.
+        /// 0 where there is none.
+        pub sk: u64,
+        /// Start of the attempt (`connect()`) on that socket, `CLOCK_MONOTONIC`; 0 where the
+        /// attempt is not known.
+        pub attempt_ns: u64,
+    }
+}
+
+wire! {
+    /// A process, taken in its own context at the first `connect()` after each `exec`.
+    pub struct Process {
+        /// Common fields; `sk` is 0.
+        pub head: Head,
+        /// Start of the process (`task_struct.start_boottime` of its main thread), nanoseconds.
+        pub started_ns: u64,
+        /// How often it has called `exec` (`task_struct.self_exec_id`).
+        pub exec_id: u64,
+        /// Thread-group id, initial pid namespace.
+        pub tgid: u32,
+        /// Parent's thread-group id, initial pid namespace.
+        pub ppid: u32,
+        /// Thread-group id in the process's own pid namespace.
+        pub ns_tgid: u32,
+        /// Bytes of `cmdline` that are valid.
+        pub cmdline_len: u32,
+        /// Arguments, each ended by NUL.
+        pub cmdline: [u8; CMDLINE_LEN],
+        /// Components of the executable's path that are valid, the file's name first.
+        pub exe_depth: u32,
+        /// 1 where the path reached its root within [`PATH_DEPTH`] components.
+        pub exe_whole: u32,
+        /// The components, each ended by NUL where it is shorter than its place.
+        pub exe: [[u8; PATH_COMPONENT_LEN]; PATH_DEPTH],
+    }
+}
+
+/// Flags of an [`Owner`].
+pub mod owner_flag {
+    /// The caller was a kernel thread: no process owns the attempt.
+    pub const KERNEL_THREAD: u32 = 1;
+    /// The attempt was seen at `cgroup/connect4` or `cgroup/connect6`, so its beginning is that of
+    /// `connect()`.
+    pub const FROM_CONNECT: u32 = 2;
+}
+
+wire! {
+    /// The task that called `connect()`, taken in its own context.
+    pub struct Owner {
+        /// Start of the process, as in [`Process::started_ns`].
+        pub started_ns: u64,
+        /// As in [`Process::exec_id`].
+        pub exec_id: u64,
+        /// Id of its control group (v2).
+        pub cgroup_id: u64,
+        /// Thread-group id, initial pid namespace.
+        pub tgid: u32,
+        /// Thread id, initial pid namespace.
+        pub tid: u32,
+        /// User id, initial user namespace.
+        pub uid: u32,
+        /// Bits of [`owner_flag`].
+        pub flags: u32,
+        /// Name of the process (its main thread).
+        pub comm: [u8; COMM_LEN],
+        /// Name of the thread.
+        pub thread_comm: [u8; COMM_LEN],
+    }
+}
+
+wire! {
+    /// Two ends, as the socket sees them: `local` is this end.
+    pub struct Tuple {
+        /// Local address.
+        pub local: [u8; 16],
+        /// Remote address.
+        pub remote: [u8; 16],
+        /// Local port; 0 where none was chosen.
+        pub local_port: u16,
+        /// Remote port.
+        pub remote_port: u16,
+        /// `AF_INET` or `AF_INET6` of the socket.
+        pub family: u16,
+        /// `IPPROTO_TCP`, or `IPPROTO_MPTCP` (262).
+        pub protocol: u16,
+        /// Inode number of the network namespace.
+        pub netns: u32,
+        /// TCP state (`include/net/tcp_states.h`) at the time of the event.
+        pub state: u32,
+    }
+}
+
+wire! {
+    /// A TCP packet's header.
+    pub struct Packet {
+        /// Source address.
+        pub source: [u8; 16],
+        /// Destination address.
+        pub destination: [u8; 16],
+        /// Source port.
+        pub source_port: u16,
+        /// Destination port.
+        pub destination_port: u16,
+        /// TCP flags (RFC 9293, 3.1): FIN 1, SYN 2, RST 4, PSH 8, ACK 16.
+        pub flags: u16,
+        /// 4 or 6.
+        pub ip_version: u16,
+        /// Sequence number.
+        pub seq: u32,
+        /// Acknowledgment number.
+        pub ack: u32,
+        /// Inode number of the network namespace it was in; 0 where that is not known.
+        pub netns: u32,
+        /// Index of the network device it was at; 0 where it was at none.
+        pub device_index: u32,
+    }
+}
+
+wire! {
+    /// An attempt that something happened to: comes before its first evidence.
+    pub struct Attempt {
+        /// Common fields.
+        pub head: Head,
+        /// Who called `connect()`.
+        pub owner: Owner,
+    }
+}
+
+wire! {
+    /// An outbound socket left `SYN_SENT` (or, with `--all`, ended): `inet_sock_set_state`.
+    pub struct State {
+        /// Common fields.
+        pub head: Head,
+        /// The socket's two ends.
+        pub tuple: Tuple,
+        /// `bpf_get_socket_cookie`; 0 where the kernel has none for tracing programs.
+        pub cookie: u64,
+        /// `tcp_sock.bytes_sent`.
+        pub bytes_sent: u64,
+        /// `tcp_sock.bytes_retrans`.
+        pub bytes_retrans: u64,
+        /// `tcp_sock.bytes_received`.
+        pub bytes_received: u64,
+        /// When another attempt of the same process to the same port, but another address, came up;
+        /// 0 where none did.
+        pub sibling_ns: u64,
+        /// Its address.
+        pub sibling: [u8; 16],
+        /// State before.
+        pub old: u32,
+        /// State after.
+        pub new: u32,
+        /// `sk_err`: the errno that the application will get; 0 where none.
+        pub err: i32,
+        /// `sk_err_soft`: what ICMP or the neighbour left behind; 0 where nothing.
+        pub err_soft: i32,
+        /// `icsk_retransmits`.
+        pub retransmits: u32,
+        /// `tcp_sock.segs_out`: 0 where TCP never made a SYN.
+        pub segs_out: u32,
+        /// `tcp_sock.snd_una`: the initial sequence number while in `SYN_SENT`.
+        pub isn: u32,
+        /// `tcp_sock.write_seq`; 0 where no initial sequence number was chosen.
+        pub write_seq: u32,
+        /// `tcp_sock.srtt_us` in microseconds.
+        pub srtt_us: u32,
+        /// The task in whose context this ran: meaningful only where `err` is 0, since only a
+        /// closer's own system call gets there without an error.
+        pub closer_tgid: u32,
+        /// `task_struct.flags` of that task.
+        pub closer_flags: u32,
+        /// `task_struct.exit_code` of that task.
+        pub closer_exit_code: i32,
+    }
+}
+
+/// How it was found out that an attempt never got as far as a SYN.
+pub mod unsent {
+    /// The socket was destroyed.
+    pub const DESTROYED: u32 = 1;
+    /// `connect()` was called again on the same socket.
+    pub const RETRIED: u32 = 2;
+    /// Nothing followed for a while: user space looked.
+    pub const SWEPT: u32 = 3;
+    /// `connect()` returned the errno in [`super::Unsent::err`] (fexit).
+    pub const RETURNED: u32 = 4;
+}
+
+wire! {
+    /// An attempt that ended before a SYN was made.
+    pub struct Unsent {
+        /// Common fields. `time_ns` is when it was found out.
+        pub head: Head,
+        /// The socket's two ends: only `remote`, `remote_port`, `family`, `protocol` and `netns`
+        /// are sure.
+        pub tuple: Tuple,
+        /// `bpf_get_socket_cookie`.
+        pub cookie: u64,
+        /// One of [`unsent`].
+        pub how: u32,
+        /// The errno of `connect()`, positive; 0 where it is not known.
+        pub err: i32,
+        /// What the control-group programs before ours had decided (`bpf_get_retval`), positive;
+        /// 0 where they allowed it, or where the kernel does not tell.
+        pub cgroup_err: i32,
+        /// `SO_MARK` of the socket: part of the route lookup.
+        pub mark: u32,
+        /// `SO_BINDTODEVICE` of the socket: part of the route lookup.
+        pub bound_device: u32,
+        /// Always 0.
+        pub reserved: u32,
+    }
+}
+
+wire! {
+    /// `tcp_retransmit_skb`.
+    pub struct Retransmit {
+        /// Common fields.
+        pub head: Head,
+        /// The socket's two ends.
+        pub tuple: Tuple,
+        /// What transmitting returned: 0, a negative errno or a `NET_XMIT_*` code.
+        /// Before 6.18 the hook fires only for 0.
+        pub err: i32,
+        /// `icsk_retransmits`.
+        pub retransmits: u32,
+        /// `tcp_sock.snd_una`.
+        pub isn: u32,
+        /// `icsk_ca_state`.
+        pub ca_state: u32,
+    }
+}
+
+wire! {
+    /// `tcp_retransmit_synack`: a listener of this host sends its SYN-ACK again.
+    pub struct SynackRetransmit {
+        /// Common fields; `sk` is the listener.
+        pub head: Head,
+        /// The two ends as the listener sees them.
+        pub tuple: Tuple,
+        /// The client's initial sequence number (`tcp_request_sock.rcv_isn`).
+        pub client_isn: u32,
+        /// How often it was sent again (`request_sock.num_retrans`).
+        pub retransmits: u32,
+    }
+}
+
+wire! {
+    /// `tcp_send_reset`: this host's kernel sends a RST.
+    pub struct ResetSent {
+        /// Common fields; `sk` is 0 where no socket was found.
+        pub head: Head,
+        /// The packet that it answers; all zero where it answers none.
+        pub packet: Packet,
+        /// `enum sk_rst_reason` of the running kernel; `u32::MAX` where it has none.
+        pub reason: u32,
+        /// Always 0.
+        pub reserved: u32,
+    }
+}
+
+wire! {
+    /// `tcp_receive_reset`.
+    pub struct ResetReceived {
+        /// Common fields.
+        pub head: Head,
+        /// The socket's two ends.
+        pub tuple: Tuple,
+    }
+}
+
+wire! {
+    /// `inet_sk_error_report`, where it left a soft error on a socket in `SYN_SENT`.
+    pub struct SocketError {
+        /// Common fields.
+        pub head: Head,
+        /// The socket's two ends.
+        pub tuple: Tuple,
+        /// `sk_err`.
+        pub err: i32,
+        /// `sk_err_soft`.
+        pub err_soft: i32,
+    }
+}
+
+/// How a dropped packet refers to [`Head::sk`].
+pub mod drop_socket {
+    /// No socket.
+    pub const NONE: u32 = 0;
+    /// `skb->sk`: the sender on the way out, the receiver after early demultiplexing.
+    pub const SKB: u32 = 1;
+    /// The `rx_sk` argument: the receiver.
+    pub const RECEIVER: u32 = 2;
+}
+
+wire! {
+    /// `kfree_skb`: a packet was dropped.
+    pub struct Drop {
+        /// Common fields.
+        pub head: Head,
+        /// Its TCP header.
+        pub packet: Packet,
+        /// Return address of the call that dropped it.
+        pub location: u64,
+        /// `enum skb_drop_reason` of the running kernel; `u32::MAX` where it has none.
+        pub reason: u32,
+        /// One of [`drop_socket`].
+        pub socket: u32,
+        /// State of that socket; 0 where there is none.
+        pub socket_state: u32,
+        /// `dst_entry.error` of the packet's route, positive; 0 where none.
+        pub route_err: i32,
+        /// `skb->_nfct`'s low bits (`enum ip_conntrack_info`), or `u32::MAX` where conntrack had no
+        /// entry for it.
+        pub conntrack: u32,
+        /// Return addresses of `stack` that are valid.
+        pub stack_depth: u32,
+        /// Name of the network device it was at.
+        pub device: [u8; DEVICE_LEN],
+        /// Kernel stack, innermost first.
+        pub stack: [u64; STACK_DEPTH],
+    }
+}
+
+wire! {
+    /// `icmp_send`: this host answers a packet with an ICMP error (IPv4 only).
+    pub struct IcmpSent {
+        /// Common fields; `sk` is the packet's own socket, 0 where it has none.
+        pub head: Head,
+        /// The packet that it answers.
+        pub packet: Packet,
+        /// ICMP type (RFC 792).
+        pub kind: u32,
+        /// ICMP code.
+        pub code: u32,
+    }
+}

@@ -1,0 +1,13 @@
+//! The wire between the two halves of tcpwhy: what the BPF programs write into the ring buffer
+//! ([`event`]), what user space tells them before they are loaded ([`config`]), and how they count
+//! what they see and lose ([`counter`]).
+//!
+//! No BPF dependency: user space, tests and fuzzers use this library as it is.
+
+#![no_std]
+
+#[macro_use]
+mod wire;
+pub mod config;
+pub mod counter;
+pub mod event;

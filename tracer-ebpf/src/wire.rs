@@ -1,0 +1,27 @@
+//! Fixed-size records without padding, and how to read them back.
+
+/// Declares a `repr(C)` record of fixed-width fields, proves at compile time that it has no
+/// padding (the ring buffer hands out memory that is not zeroed: padding would leak what was there
+/// before), and, with the feature `decode`, derives a reader that checks lengths instead of casting.
+macro_rules! wire {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $kind:ty,)* }) => {
+        $(#[$meta])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $kind,)* }
+
+        const _: () = assert!(
+            size_of::<$name>() == 0 $(+ size_of::<$kind>())*,
+            concat!(stringify!($name), " has padding")
+        );
+
+        #[cfg(feature = "decode")]
+        impl $crate::event::Wire for $name {
+            const ZERO: Self = Self { $($field: $crate::event::Wire::ZERO,)* };
+
+            fn read(buf: &mut impl bytes::Buf) -> Result<Self, $crate::event::Short> {
+                Ok(Self { $($field: $crate::event::Wire::read(buf)?,)* })
+            }
+        }
+    };
+}

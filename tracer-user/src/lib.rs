@@ -1,0 +1,2 @@
+//! tcpwhy
+pub mod record;

@@ -1,0 +1,460 @@
+//! What tcpwhy says: the records of schema `tcpwhy/1`.
+//!
+//! Every field that is absent is not known. Nothing here is ever filled with a guess.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of the record schema, carried by every header.
+pub const SCHEMA: &str = "tcpwhy/1";
+
+/// One line of output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Record {
+    /// First line: where and how the records were made.
+    Header(Box<Header>),
+    /// A connection that failed, and why.
+    Failure(Box<Failure>),
+    /// A connection that came up, or that ended in the ordinary way (with `--all`).
+    Connection(Box<Connection>),
+    /// One piece of evidence as it happened (with `--events`).
+    Event(Box<Event>),
+    /// What was seen, emitted, filtered and lost so far.
+    Ledger(Ledger),
+    /// Last line: totals. A trace without one was cut short.
+    Trailer(Trailer),
+}
+
+/// Where, when and with which hooks the records that follow were made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Header {
+    /// Schema of every record in this stream.
+    pub schema: String,
+    /// Version of tcpwhy.
+    pub version: String,
+    /// RFC 3339, UTC: when the hooks were attached.
+    pub time: String,
+    /// Host name (`/proc/sys/kernel/hostname`).
+    pub host: String,
+    /// Kernel release (`uname -r`).
+    pub kernel: String,
+    /// `/proc/sys/kernel/random/boot_id`.
+    pub boot_id: String,
+    /// Nanoseconds to add to `CLOCK_MONOTONIC` for UTC, when the hooks were attached.
+    pub clock_offset_ns: i64,
+    /// The command line of this run.
+    pub command_line: Vec<String>,
+    /// Hooks that are attached, by the kernel's name.
+    pub hooks: Vec<String>,
+    /// What this run cannot see, and why.
+    pub degraded: Vec<Degradation>,
+}
+
+/// Something this host does not let the tool see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Degradation {
+    /// The hook or source that is missing.
+    pub what: String,
+    /// The reason, as the kernel gave it.
+    pub why: String,
+    /// What is not known, or known less well, without it.
+    pub effect: String,
+}
+
+/// One failed connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// ULID: sorts by time, unique on this host.
+    pub id: String,
+    /// RFC 3339 with nanoseconds, UTC: when it failed.
+    pub time: String,
+    /// Who opened it.
+    pub direction: Direction,
+    /// How far it had come.
+    pub phase: Phase,
+    /// Stable cause code; `tcpwhy explain CODE` tells more.
+    pub cause: String,
+    /// How sure the cause is.
+    pub confidence: Confidence,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What an application that gave up was stuck on: the cause that it would have had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck_on: Option<String>,
+    /// Symbolic errno that the application got; absent where it got none, or it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno: Option<String>,
+    /// One sentence.
+    pub summary: String,
+    /// The chain from what the application saw to the root cause.
+    pub why: Vec<String>,
+    /// What to do: commands first.
+    pub fix: Vec<String>,
+    /// Evidence that would have made this surer, and why it is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// The process that owns the connection; absent where no evidence names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Process>,
+    /// The socket.
+    pub socket: Socket,
+    /// When and how long.
+    pub timing: Timing,
+    /// TCP's own view at the moment of failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<Tcp>,
+    /// Packets of this connection that this kernel dropped.
+    pub drops: Vec<Drop>,
+    /// RSTs of this connection.
+    pub resets: Vec<Reset>,
+    /// ICMP errors about this connection.
+    pub icmp: Vec<Icmp>,
+    /// Events known to be lost while this connection lived.
+    pub lost: u64,
+}
+
+/// One connection that did not fail.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Connection {
+    /// ULID: sorts by time, unique on this host.
+    pub id: String,
+    /// RFC 3339 with nanoseconds, UTC: when it ended.
+    pub time: String,
+    /// Who opened it.
+    pub direction: Direction,
+    /// How it ended: `closed`, or `abandoned` for the loser of a race that another attempt won.
+    pub outcome: String,
+    /// How much it matters: always `info`.
+    pub severity: Severity,
+    /// One sentence.
+    pub summary: String,
+    /// The process that owns the connection; absent where no evidence names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Process>,
+    /// The socket.
+    pub socket: Socket,
+    /// When and how long.
+    pub timing: Timing,
+    /// TCP's own view at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<Tcp>,
+}
+
+/// One piece of evidence, as it happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// RFC 3339 with nanoseconds, UTC.
+    pub time: String,
+    /// The hook that saw it, by the kernel's name.
+    pub hook: String,
+    /// One sentence.
+    pub summary: String,
+    /// How it was joined to the connection; absent where it matched none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched_by: Option<MatchedBy>,
+    /// The owner of the connection it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Process>,
+    /// The socket, or the packet's two ends where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<Socket>,
+    /// The hook's own facts.
+    pub detail: BTreeMap<String, serde_json::Value>,
+}
+
+/// Who opened the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// A process of this host.
+    Outbound,
+    /// Somebody else.
+    Inbound,
+}
+
+/// How far a connection had come when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Outbound, before `ESTABLISHED`.
+    Connect,
+    /// Inbound, before `ESTABLISHED`.
+    Handshake,
+    /// After `ESTABLISHED`.
+    Established,
+    /// After one side had closed.
+    Close,
+}
+
+/// How sure a verdict is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// Something decisive is not known.
+    Unknown,
+    /// A link is joined by addresses, or inferred.
+    Likely,
+    /// Every link is kernel evidence joined by the socket itself.
+    Certain,
+}
+
+/// How much a failure matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nobody needs to act.
+    Info,
+    /// Somebody may need to act.
+    Warning,
+}
+
+/// How evidence was joined to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MatchedBy {
+    /// By the two ends and the initial sequence number of the packet.
+    Tuple,
+    /// By the listening socket.
+    Listener,
+    /// By the socket itself.
+    Socket,
+}
+
+/// A process, as it was when the connection began.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Process {
+    /// Thread-group id in the initial pid namespace.
+    pub pid: u32,
+    /// Thread id in the initial pid namespace.
+    pub tid: u32,
+    /// The process's own view of its pid, where it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ns_pid: Option<u32>,
+    /// Name of the process (its main thread).
+    pub comm: String,
+    /// Name of the thread, where it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread_comm: Option<String>,
+    /// Path of the executable, in the process's own mount namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exe: Option<String>,
+    /// Command line, arguments joined by blanks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cmdline: Option<String>,
+    /// User id in the initial user namespace.
+    pub uid: u32,
+    /// Parent's pid in the initial pid namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ppid: Option<u32>,
+    /// Control group (the v2 path; where v2 holds nothing but the root, the longest v1 path).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
+    /// Container id, from the control group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// systemd unit, from the control group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+}
+
+/// The two ends of a connection, and where it lives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Socket {
+    /// Family of the packets: an IPv6 socket that talks to an IPv4-mapped address sends IPv4.
+    pub family: Family,
+    /// True where an IPv6 socket talks IPv4 (`::ffff:a.b.c.d`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ipv4_mapped: bool,
+    /// This end. Absent where the connection failed before the kernel had chosen an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local: Option<Endpoint>,
+    /// The other end.
+    pub remote: Endpoint,
+    /// Inode number of the network namespace (`readlink /proc/PID/ns/net`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netns: Option<u32>,
+    /// Socket cookie, as `ss -e` shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<u64>,
+    /// True for a subflow of an MPTCP connection.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mptcp: bool,
+}
+
+/// Address family of the packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// `AF_INET`.
+    Ipv4,
+    /// `AF_INET6`.
+    Ipv6,
+}
+
+/// One end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Endpoint {
+    /// IP address.
+    pub addr: IpAddr,
+    /// TCP port; absent where the kernel had not chosen one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+}
+
+/// When a connection began and how long it took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Timing {
+    /// RFC 3339 with nanoseconds, UTC: when the attempt began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// Microseconds from the beginning to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elapsed_us: Option<u64>,
+    /// SYNs that TCP made, retransmissions included, whether or not they left the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syn_sent: Option<u32>,
+}
+
+/// TCP's own view of a connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Tcp {
+    /// State before it ended, as in RFC 9293 (`SYN_SENT`).
+    pub state: String,
+    /// Retransmissions in a row without an answer (`icsk_retransmits`).
+    pub retransmits: u32,
+    /// Smoothed round-trip time, microseconds; 0 where none was measured.
+    pub srtt_us: u32,
+    /// Bytes sent, retransmissions not counted (`tcp_sock.bytes_sent - bytes_retrans`).
+    pub bytes_sent: u64,
+    /// Bytes received.
+    pub bytes_received: u64,
+}
+
+/// Packets that the kernel dropped, of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Drop {
+    /// The kernel's drop reason (`enum skb_drop_reason`, without its prefix).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Function that dropped it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// Netfilter hook: prerouting, input, forward, output, postrouting, ingress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<String>,
+    /// Netfilter engine: nftables, or netfilter (iptables-legacy, conntrack and others).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// How many packets.
+    pub count: u64,
+    /// `tx` on the way out of the connection's own host side, `rx` where it was received, `forward`
+    /// on a router between.
+    pub direction: String,
+    /// What the packet was: SYN, SYN-ACK, RST, ACK or DATA.
+    pub packet: String,
+    /// Inode number of the network namespace where it was dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netns: Option<u32>,
+    /// Network device at which it was dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// How it was joined to the connection.
+    pub matched_by: MatchedBy,
+}
+
+/// A RST of this connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Reset {
+    /// `received` by the connection's socket, or `sent` by this host's kernel to it.
+    pub direction: String,
+    /// The kernel's reset reason (`enum sk_rst_reason`, without its prefix); only for `sent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Inode number of the network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netns: Option<u32>,
+    /// How it was joined to the connection.
+    pub matched_by: MatchedBy,
+}
+
+/// An ICMP error about this connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Icmp {
+    /// `sent` by this host (as a router, peer or firewall) or `received` by the socket.
+    pub direction: String,
+    /// ICMP type; absent where only its effect on the socket is known.
+    #[serde(rename = "icmp_type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<u8>,
+    /// ICMP code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u8>,
+    /// The error that it left on the socket (`sk_err_soft`), symbolic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno: Option<String>,
+    /// Inode number of the network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netns: Option<u32>,
+    /// How it was joined to the connection.
+    pub matched_by: MatchedBy,
+}
+
+/// What was seen, emitted, filtered and lost since the hooks were attached.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Ledger {
+    /// RFC 3339 with nanoseconds, UTC.
+    pub time: String,
+    /// Outbound connections that failed, as the kernel half counted them: exact even where details
+    /// were lost.
+    pub failures_seen: u64,
+    /// `failure` records written.
+    pub failures_emitted: u64,
+    /// Failures that a filter left out.
+    pub failures_filtered: u64,
+    /// Failures whose record is still to come (verdicts held back, or attempts under way).
+    pub failures_pending: u64,
+    /// Failures that were seen, but whose event was lost on the way.
+    pub failures_lost: u64,
+    /// Losers of races that another attempt won: no failure.
+    pub races: u64,
+    /// Event counts by hook.
+    pub hooks: BTreeMap<String, HookLedger>,
+    /// Failures written, by cause.
+    pub by_cause: BTreeMap<String, u64>,
+    /// Failures seen by the kernel half, by the errno it left on the socket (`0`: none).
+    pub by_errno: BTreeMap<String, u64>,
+    /// Packets dropped on this host (all, not only of failures), by the kernel's reason.
+    pub by_drop_reason: BTreeMap<String, u64>,
+    /// Attempts forgotten because a table was full: their failure has no process.
+    pub evicted: u64,
+}
+
+/// Counts of one hook.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HookLedger {
+    /// Times the hook ran and what it saw was of interest.
+    pub seen: u64,
+    /// Events handed to user space.
+    pub emitted: u64,
+    /// Events lost because the ring buffer was full.
+    pub lost_ring_full: u64,
+    /// Events lost because a table was full.
+    pub lost_map_full: u64,
+    /// Events counted but not handed over: too many in too short a time.
+    pub rate_limited: u64,
+    /// Events that a filter left out.
+    pub filtered: u64,
+}
+
+/// Totals, and the final ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Trailer {
+    /// RFC 3339 with nanoseconds, UTC.
+    pub time: String,
+    /// Why the run ended: `interrupted`, `duration`, `count`, `command-exited`, `output-closed`.
+    pub reason: String,
+    /// The final ledger.
+    pub ledger: Ledger,
+}

@@ -1,0 +1,2 @@
+//! Set-up, build, run and test commands of the project.
+fn main() {}
