@@ -187,8 +187,6 @@ pub struct Settings {
     pub has_cookie: u32,
     /// 1: `bpf_get_retval` exists.
     pub has_retval: u32,
-    /// 1: the connect hook is attached, so an attempt may be known before `SYN_SENT`.
-    pub has_connect: u32,
     /// Packets without a socket that may be emitted, each second and CPU.
     pub loose_packets_per_second: u32,
     /// Processes to watch (thread-group ids).
@@ -201,8 +199,6 @@ pub struct Settings {
     pub uids_len: u32,
     /// Process that is never watched: the tracer itself; 0: none.
     pub own_tgid: u32,
-    /// Always 0.
-    pub reserved: u32,
 }
 
 impl Settings {
@@ -215,13 +211,11 @@ impl Settings {
         follow_command: 0,
         has_cookie: 0,
         has_retval: 0,
-        has_connect: 0,
         loose_packets_per_second: 0,
         pids: [0; FILTER_LEN],
         pids_len: 0,
         uids: [0; FILTER_LEN],
         uids_len: 0,
         own_tgid: 0,
-        reserved: 0,
     };
 }

@@ -8,6 +8,7 @@
 
 #[macro_use]
 mod wire;
+pub mod attempt;
 pub mod config;
 pub mod counter;
 pub mod event;

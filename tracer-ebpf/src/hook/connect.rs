@@ -1,0 +1,166 @@
+//! Where `connect()` begins and returns: for attempts that fail before a SYN is made, of which no
+//! tracepoint tells.
+
+use aya_ebpf::{
+    EbpfContext,
+    bindings::bpf_sock_addr,
+    helpers::generated::{bpf_get_retval, bpf_get_socket_cookie},
+    macros::{cgroup_sock_addr, fexit},
+    programs::{FExitContext, SockAddrContext},
+};
+use tracer_ebpf::{
+    attempt::{Entry, phase},
+    counter::{Attempts, Count, Hook},
+    event::{owner_flag, unsent::{RETRIED, RETURNED}},
+};
+
+use super::unsent;
+use crate::{
+    count,
+    kernel::{layout, read, setting},
+    owner, ring,
+    socket::{self, AF_INET, AF_INET6, IPPROTO_TCP, state},
+    table,
+};
+
+/// Lets `connect()` go on.
+const ALLOW: i32 = 1;
+
+#[cgroup_sock_addr(connect4)]
+pub(crate) fn connect4(ctx: SockAddrContext) -> i32 {
+    // SAFETY: the context of this program type; the verifier checks each access.
+    let address = unsafe { (*ctx.sock_addr).user_ip4 };
+    begin(&ctx, AF_INET, socket::mapped(address))
+}
+
+#[cgroup_sock_addr(connect6)]
+pub(crate) fn connect6(ctx: SockAddrContext) -> i32 {
+    // SAFETY: as above. The verifier wants each word loaded on its own.
+    let words = unsafe {
+        let address = &raw const (*ctx.sock_addr).user_ip6;
+        [
+            (&raw const (*address)[0]).read_volatile(),
+            (&raw const (*address)[1]).read_volatile(),
+            (&raw const (*address)[2]).read_volatile(),
+            (&raw const (*address)[3]).read_volatile(),
+        ]
+    };
+    let mut remote = [0; 16];
+    let mut at = 0;
+    while at < 16 {
+        remote[at] = (words[at / 4] >> (8 * (at % 4))) as u8;
+        at += 1;
+    }
+    begin(&ctx, AF_INET6, remote)
+}
+
+#[inline(always)]
+fn begin(ctx: &SockAddrContext, family: u16, remote: [u8; 16]) -> i32 {
+    let address: *mut bpf_sock_addr = ctx.sock_addr;
+    // SAFETY: the context of this program type; the verifier checks each access.
+    let (protocol, port, sk) = unsafe {
+        (
+            (*address).protocol,
+            (&raw const (*address).user_port).read_volatile(),
+            (*address).__bindgen_anon_1.sk as u64,
+        )
+    };
+    if protocol != IPPROTO_TCP as u32 {
+        return ALLOW;
+    }
+    if let Some(entry) = table::get(sk) {
+        // SAFETY: a map value.
+        if unsafe { (*entry).phase } == phase::CALLED {
+            unsent::emit(Hook::Connect, sk, entry, RETRIED, 0);
+        }
+    }
+    let Some(mut caller) = owner::current() else {
+        count::attempt(Attempts::Filtered);
+        return ALLOW;
+    };
+    caller.flags |= owner_flag::FROM_CONNECT;
+    let entry = Entry {
+        owner: caller,
+        start_ns: ring::now_ns(),
+        // SAFETY: the context of this program type.
+        cookie: unsafe { bpf_get_socket_cookie(ctx.as_ptr()) },
+        remote,
+        remote_port: u16::from_be(port as u16),
+        family,
+        netns: socket::netns(sk),
+        phase: phase::CALLED,
+        announced: 0,
+        cgroup_err: decided_before(),
+        pending_slot: 0,
+    };
+    if table::put(sk, &entry) {
+        count::attempt(Attempts::Begun);
+    } else {
+        count::hook(Hook::Connect, Count::MapFull);
+    }
+    ALLOW
+}
+
+/// What the programs of the same event before this one decided. Ours is attached to the root, whose
+/// programs run last (`kernel/bpf/cgroup.c`, `compute_effective_progs`).
+#[inline(always)]
+fn decided_before() -> i32 {
+    if setting!(has_retval) == 0 {
+        return 0;
+    }
+    // SAFETY: the helper has no preconditions; where the kernel lacks it, this branch is pruned.
+    -(unsafe { bpf_get_retval() } as i32)
+}
+
+/// `__inet_stream_connect` returned: where programs may be attached to functions, the errno itself.
+#[fexit(function = "__inet_stream_connect")]
+pub(crate) fn inet_stream_connect(ctx: FExitContext) -> i32 {
+    const EINPROGRESS: i32 = 115;
+    const EALREADY: i32 = 114;
+    const EISCONN: i32 = 106;
+    /// The return value stands behind the five arguments.
+    const RETURN: usize = 5;
+    let err = -(ctx.arg::<u64>(RETURN) as i32);
+    if err <= 0 || err == EINPROGRESS || err == EALREADY || err == EISCONN {
+        return 0;
+    }
+    let sk: u64 = read(ctx.arg::<u64>(0), layout!(socket_sk));
+    let was_sent = read::<u32>(sk, layout!(tcp_segs_out)) != 0;
+    if read::<u16>(sk, layout!(sock_protocol)) != IPPROTO_TCP
+        || socket::tcp_state(sk) != state::CLOSE
+        || was_sent
+    {
+        return 0;
+    }
+    returned(sk, ctx.arg(1), err);
+    0
+}
+
+/// The destination of `connect()` stands in the `sockaddr` that it was given.
+#[inline(always)]
+fn returned(sk: u64, sockaddr: u64, err: i32) {
+    let family: u16 = read(sockaddr, 0);
+    let remote = match family {
+        AF_INET => socket::mapped(read(sockaddr, 4)),
+        AF_INET6 => read(sockaddr, 8),
+        _ => return,
+    };
+    let Some(caller) = owner::current() else {
+        count::attempt(Attempts::Filtered);
+        return;
+    };
+    let mut entry = Entry {
+        owner: caller,
+        start_ns: ring::now_ns(),
+        cookie: 0,
+        remote,
+        remote_port: u16::from_be(read(sockaddr, 2)),
+        family,
+        netns: socket::netns(sk),
+        phase: phase::CALLED,
+        announced: 0,
+        cgroup_err: 0,
+        pending_slot: 0,
+    };
+    unsent::emit(Hook::ConnectReturn, sk, &raw mut entry, RETURNED, err);
+}

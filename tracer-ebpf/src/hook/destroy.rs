@@ -1,0 +1,28 @@
+//! `tcp:tcp_destroy_sock`: the socket's address may be another's from here on.
+
+use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+use tracer_ebpf::{
+    attempt::phase,
+    counter::Hook,
+    event::unsent::DESTROYED,
+};
+
+use super::unsent;
+use crate::{pending, table};
+
+#[raw_tracepoint(tracepoint = "tcp_destroy_sock")]
+pub(crate) fn tcp_destroy_sock(ctx: RawTracePointContext) -> i32 {
+    let sk: u64 = ctx.arg(0);
+    let Some(entry) = table::get(sk) else {
+        return 0;
+    };
+    // SAFETY: a map value.
+    match unsafe { (*entry).phase } {
+        phase::CALLED => unsent::emit(Hook::Destroy, sk, entry, DESTROYED, 0),
+        // SAFETY: as above.
+        phase::SYN_SENT => pending::add(unsafe { (*entry).pending_slot }, -1),
+        _ => {}
+    }
+    table::remove(sk);
+    0
+}

@@ -1,0 +1,13 @@
+//! The hooks, one file a family.
+
+mod connect;
+mod destroy;
+mod drop;
+mod error;
+mod follow;
+mod icmp;
+mod packet;
+mod reset;
+mod retransmit;
+mod state;
+mod unsent;

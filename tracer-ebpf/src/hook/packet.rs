@@ -1,0 +1,117 @@
+//! What a dropped or answered `struct sk_buff *` tells: the headers it carries and where it is.
+
+use tracer_ebpf::{config::ABSENT, event::Packet};
+
+use crate::{
+    kernel::{self, layout, read},
+    socket,
+};
+
+const ETH_P_IP: u16 = 0x0800;
+const ETH_P_IPV6: u16 = 0x86dd;
+/// `SKB_DST_PTRMASK` (`include/linux/skbuff.h`).
+const DST_MASK: u64 = !1;
+const IPPROTO_TCP: u8 = 6;
+/// IPv6 extension headers that may stand before TCP (RFC 8200): hop-by-hop, routing, destination.
+const EXTENSIONS: [u8; 3] = [0, 43, 60];
+
+/// The TCP header of a packet, or `None` where it is not TCP, or not there. `transport_header` is
+/// often not set yet where packets are dropped, so it is found from the network header.
+#[inline(always)]
+pub(crate) fn tcp(skb: u64) -> Option<Packet> {
+    let head: u64 = read(skb, layout!(skb_head));
+    let network = head + read::<u16>(skb, layout!(skb_network_header)) as u64;
+    let first: u8 = read(network, 0);
+    match (u16::from_be(read(skb, layout!(skb_protocol))), first >> 4) {
+        // Locally sent packets may not carry their protocol yet.
+        (ETH_P_IP | 0, 4) => ipv4(skb, network, first),
+        (ETH_P_IPV6 | 0, 6) => ipv6(skb, network),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn ipv4(skb: u64, network: u64, first: u8) -> Option<Packet> {
+    let header: [u32; 5] = read(network, 0);
+    let protocol = (u32::from_be(header[2]) >> 16) as u8;
+    let fragment_offset = u32::from_be(header[1]) & 0x1fff;
+    let length = (first & 15) as u64 * 4;
+    if protocol != IPPROTO_TCP || fragment_offset != 0 || length < 20 {
+        return None;
+    }
+    let ends = (socket::mapped(header[3]), socket::mapped(header[4]));
+    Some(with_ports(skb, 4, ends, network + length))
+}
+
+#[inline(always)]
+fn ipv6(skb: u64, network: u64) -> Option<Packet> {
+    let mut next: u8 = read(network, 6);
+    let mut at = network + 40;
+    for _ in 0..4 {
+        if next != EXTENSIONS[0] && next != EXTENSIONS[1] && next != EXTENSIONS[2] {
+            break;
+        }
+        let extension: [u8; 2] = read(at, 0);
+        next = extension[0];
+        at += (extension[1] as u64 + 1) * 8;
+    }
+    if next != IPPROTO_TCP {
+        return None;
+    }
+    let ends = (read(network, 8), read(network, 24));
+    Some(with_ports(skb, 6, ends, at))
+}
+
+#[inline(always)]
+fn with_ports(skb: u64, ip_version: u16, ends: ([u8; 16], [u8; 16]), tcp: u64) -> Packet {
+    let ports: [u16; 2] = read(tcp, 0);
+    let numbers: [u32; 2] = read(tcp, 4);
+    let dev = device(skb);
+    Packet {
+        source: ends.0,
+        destination: ends.1,
+        source_port: u16::from_be(ports[0]),
+        destination_port: u16::from_be(ports[1]),
+        flags: read::<u8>(tcp, 13) as u16,
+        ip_version,
+        seq: u32::from_be(numbers[0]),
+        ack: u32::from_be(numbers[1]),
+        netns: netns(skb, dev),
+        device_index: read(dev, layout!(dev_ifindex)),
+    }
+}
+
+/// The network device that a packet is at: its own, else its route's; 0 where it has neither.
+#[inline(always)]
+pub(crate) fn device(skb: u64) -> u64 {
+    let dev: u64 = read(skb, layout!(skb_dev));
+    if dev != 0 { dev } else { read(route(skb), layout!(dst_dev)) }
+}
+
+/// Its `struct dst_entry *`; 0 where it has none.
+#[inline(always)]
+pub(crate) fn route(skb: u64) -> u64 {
+    read::<u64>(skb, layout!(skb_refdst)) & DST_MASK
+}
+
+/// The network namespace of its socket, else of its device.
+#[inline(always)]
+fn netns(skb: u64, dev: u64) -> u32 {
+    let sk: u64 = read(skb, layout!(skb_sk));
+    if sk != 0 {
+        return socket::netns(sk);
+    }
+    kernel::netns(read(dev, layout!(dev_net)))
+}
+
+/// `skb->_nfct`'s low bits, or `u32::MAX` where conntrack has no entry for it.
+#[inline(always)]
+pub(crate) fn conntrack(skb: u64) -> u32 {
+    if layout!(skb_nfct) == ABSENT {
+        return u32::MAX;
+    }
+    match read::<u64>(skb, layout!(skb_nfct)) {
+        0 => u32::MAX,
+        entry => (entry & 7) as u32,
+    }
+}

@@ -1,0 +1,69 @@
+//! `tcp:tcp_retransmit_skb` and `tcp:tcp_retransmit_synack`.
+
+use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+use tracer_ebpf::{
+    config::ABSENT,
+    counter::{Count, Hook},
+    event::{Retransmit, SynackRetransmit, kind},
+};
+
+use crate::{
+    announce, count,
+    kernel::{layout, read, setting},
+    ring,
+    socket::{self, state},
+    table,
+};
+
+/// Before 6.18 it has no error argument and fires only where the packet left TCP.
+#[raw_tracepoint(tracepoint = "tcp_retransmit_skb")]
+pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
+    let sk: u64 = ctx.arg(0);
+    if socket::tcp_state(sk) != state::SYN_SENT && setting!(all_evidence) == 0 {
+        return 0;
+    }
+    count::hook(Hook::Retransmit, Count::Seen);
+    let Some(attempt_ns) =
+        table::get(sk).map(|entry| announce::attempt(Hook::Retransmit, sk, entry))
+    else {
+        count::hook(Hook::Retransmit, Count::Filtered);
+        return 0;
+    };
+    ring::emit::<Retransmit>(Hook::Retransmit, |event| {
+        // SAFETY: reserved memory of that size; every field is written.
+        unsafe {
+            (*event).head = ring::head(kind::RETRANSMIT, sk, attempt_ns);
+            (*event).tuple = socket::tuple(sk);
+            (*event).err = match layout!(arg_retransmit_err) {
+                ABSENT => 0,
+                _ => ctx.arg::<u64>(2) as i32,
+            };
+            (*event).retransmits = read::<u8>(sk, layout!(icsk_retransmits)) as u32;
+            (*event).isn = read(sk, layout!(tcp_snd_una));
+            (*event).ca_state = (read::<u8>(sk, layout!(icsk_ca_state)) & 0x1f) as u32;
+        }
+    });
+    0
+}
+
+/// A listener of this host answers an attempt again: where both ends are here, that the SYN arrived
+/// is known.
+#[raw_tracepoint(tracepoint = "tcp_retransmit_synack")]
+pub(crate) fn tcp_retransmit_synack(ctx: RawTracePointContext) -> i32 {
+    let listener: u64 = ctx.arg(0);
+    let request: u64 = ctx.arg(1);
+    count::hook(Hook::SynackRetransmit, Count::Seen);
+    ring::emit::<SynackRetransmit>(Hook::SynackRetransmit, |event| {
+        // SAFETY: reserved memory of that size; every field is written.
+        unsafe {
+            (*event).head = ring::head(kind::SYNACK_RETRANSMIT, listener, 0);
+            // A request is a mini-socket: it has what `sock_common` has, and no `inet_sport`.
+            (*event).tuple = socket::tuple(request);
+            (*event).tuple.local_port = read(request, layout!(sock_num));
+            (*event).tuple.state = state::NEW_SYN_RECV;
+            (*event).client_isn = read(request, layout!(request_rcv_isn));
+            (*event).retransmits = read::<u8>(request, layout!(request_num_retrans)) as u32;
+        }
+    });
+    0
+}

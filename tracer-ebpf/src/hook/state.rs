@@ -1,0 +1,243 @@
+//! `sock:inet_sock_set_state`: where attempts begin, come up and fail.
+
+use aya_ebpf::{
+    helpers::generated::{bpf_get_socket_cookie},
+    macros::btf_tracepoint,
+    programs::BtfTracePointContext,
+};
+use tracer_ebpf::{
+    attempt::{Entry, phase},
+    counter::{Attempts, Count, Hook},
+    event::{State, kind},
+};
+
+use crate::{
+    announce, count,
+    kernel::{layout, read, read_trusted, setting},
+    owner::{self, Sibling},
+    pending, ring,
+    socket::{self, IPPROTO_TCP, state},
+    table,
+};
+
+#[btf_tracepoint(function = "inet_sock_set_state")]
+pub(crate) fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
+    let (old, new) = (ctx.arg::<u64>(1) as u32, ctx.arg::<u64>(2) as u32);
+    let sk: *const u8 = ctx.arg(0);
+    match (old, new) {
+        (state::CLOSE, state::SYN_SENT) => begin(sk),
+        (state::SYN_SENT, state::ESTABLISHED) => came_up(sk as u64),
+        (state::SYN_SENT, state::CLOSE) => failed(sk, old, new),
+        (state::SYN_RECV, state::CLOSE) => simultaneous_open_failed(sk, old, new),
+        (_, state::CLOSE) if setting!(follow_open) != 0 => ended(sk, old, new),
+        _ => {}
+    }
+    0
+}
+
+/// Runs in the caller's context: this is where its owner is certain.
+#[inline(always)]
+fn begin(sk: *const u8) {
+    // SAFETY: an argument of the tracepoint.
+    let protocol: u16 = unsafe { read_trusted(sk, layout!(sock_protocol)) };
+    // An MPTCP socket shares its fate with its first subflow, which is seen as TCP.
+    if protocol != IPPROTO_TCP {
+        return;
+    }
+    if let Some(entry) = table::get(sk as u64) {
+        // SAFETY: a map value.
+        let entry = unsafe { &mut *entry };
+        if entry.phase == phase::CALLED {
+            entry.phase = phase::SYN_SENT;
+            entry.pending_slot = pending::slot(&entry.remote, entry.remote_port);
+            pending::add(entry.pending_slot, 1);
+            count::attempt(Attempts::Settled);
+            return;
+        }
+    }
+    begin_unannounced(sk as u64);
+}
+
+/// Without the connect hook, or where that saw nothing (a kernel's own socket), it begins here.
+#[inline(always)]
+fn begin_unannounced(sk: u64) {
+    let Some(caller) = owner::current() else {
+        count::attempt(Attempts::Filtered);
+        return;
+    };
+    let tuple = socket::tuple(sk);
+    let slot = pending::slot(&tuple.remote, tuple.remote_port);
+    let entry = Entry {
+        owner: caller,
+        start_ns: ring::now_ns(),
+        cookie: 0,
+        remote: tuple.remote,
+        remote_port: tuple.remote_port,
+        family: tuple.family,
+        netns: tuple.netns,
+        phase: phase::SYN_SENT,
+        announced: 0,
+        cgroup_err: 0,
+        pending_slot: slot,
+    };
+    if table::put(sk, &entry) {
+        pending::add(slot, 1);
+    } else {
+        count::hook(Hook::State, Count::MapFull);
+    }
+}
+
+#[inline(always)]
+fn came_up(sk: u64) {
+    let Some(entry) = table::get(sk) else {
+        return;
+    };
+    // SAFETY: a map value.
+    let found = unsafe { &mut *entry };
+    count::attempt(Attempts::Established);
+    pending::add(found.pending_slot, -1);
+    remember_success(found);
+    if found.announced != 0 {
+        // Evidence was handed over: user space must learn that it came to nothing.
+        emit(sk, entry, state::SYN_SENT, state::ESTABLISHED, 0);
+    }
+    if setting!(follow_open) != 0 {
+        found.phase = phase::OPEN;
+    } else {
+        table::remove(sk);
+    }
+}
+
+/// So that the loser of a race to several addresses of one service can be told from one that gave
+/// up.
+#[inline(always)]
+fn remember_success(entry: &Entry) {
+    if let Some(known) = owner::known(entry.owner.tgid) {
+        // SAFETY: a map value; a torn write by another thread fails the comparison of addresses.
+        let sibling = unsafe { &mut (*known).siblings[(entry.remote_port & 3) as usize] };
+        *sibling = Sibling {
+            time_ns: ring::now_ns(),
+            remote: entry.remote,
+            remote_port: entry.remote_port as u64,
+        };
+    }
+}
+
+#[inline(always)]
+fn failed(sk: *const u8, old: u32, new: u32) {
+    // SAFETY: an argument of the tracepoint.
+    let protocol: u16 = unsafe { read_trusted(sk, layout!(sock_protocol)) };
+    if protocol != IPPROTO_TCP {
+        return;
+    }
+    let address = sk as u64;
+    let entry = table::get(address);
+    // Where a filter works in the kernel, what is not in the table was left out by it.
+    let filtering =
+        setting!(follow_command) != 0 || setting!(pids_len) != 0 || setting!(uids_len) != 0;
+    if entry.is_none() && filtering {
+        return;
+    }
+    count::hook(Hook::State, Count::Seen);
+    count::attempt(Attempts::Failed);
+    count::errno(read(address, layout!(sock_err)));
+    let cookie = if setting!(has_cookie) != 0 {
+        // SAFETY: an argument of the tracepoint; where the helper is missing, this is pruned.
+        unsafe { bpf_get_socket_cookie(sk.cast_mut().cast()) }
+    } else {
+        0
+    };
+    match entry {
+        Some(entry) => {
+            emit(address, entry, old, new, cookie);
+            // SAFETY: a map value.
+            pending::add(unsafe { (*entry).pending_slot }, -1);
+            table::remove(address);
+        }
+        None => {
+            count::attempt(Attempts::Unowned);
+            emit_event(address, 0, None, old, new, cookie);
+        }
+    }
+}
+
+/// Both ends sent a SYN. A socket that a listener made is no attempt, and not in the table.
+#[inline(always)]
+fn simultaneous_open_failed(sk: *const u8, old: u32, new: u32) {
+    if table::get(sk as u64).is_some() {
+        failed(sk, old, new);
+    }
+}
+
+#[inline(always)]
+fn ended(sk: *const u8, old: u32, new: u32) {
+    let address = sk as u64;
+    if let Some(entry) = table::get(address) {
+        count::hook(Hook::State, Count::Seen);
+        let cookie = if setting!(has_cookie) != 0 {
+            // SAFETY: as in `failed`.
+            unsafe { bpf_get_socket_cookie(sk.cast_mut().cast()) }
+        } else {
+            0
+        };
+        emit(address, entry, old, new, cookie);
+        table::remove(address);
+    }
+}
+
+#[inline(always)]
+fn emit(sk: u64, entry: *mut Entry, old: u32, new: u32, cookie: u64) {
+    let attempt_ns = announce::attempt(Hook::State, sk, entry);
+    // SAFETY: a map value.
+    emit_event(sk, attempt_ns, Some(unsafe { &*entry }), old, new, cookie);
+}
+
+#[inline(always)]
+fn emit_event(sk: u64, attempt_ns: u64, entry: Option<&Entry>, old: u32, new: u32, cookie: u64) {
+    let task = owner::current_task();
+    let sibling = entry.map(other_address_came_up);
+    ring::emit::<State>(Hook::State, |event| {
+        // SAFETY: reserved memory of that size; every field is written.
+        unsafe {
+            (*event).head = ring::head(kind::STATE, sk, attempt_ns);
+            (*event).tuple = socket::tuple(sk);
+            (*event).cookie = cookie;
+            (*event).bytes_sent = read(sk, layout!(tcp_bytes_sent));
+            (*event).bytes_retrans = read(sk, layout!(tcp_bytes_retrans));
+            (*event).bytes_received = read(sk, layout!(tcp_bytes_received));
+            (*event).sibling_ns = sibling.map_or(0, |sibling| sibling.time_ns);
+            (*event).sibling = sibling.map_or([0; 16], |sibling| sibling.remote);
+            (*event).old = old;
+            (*event).new = new;
+            (*event).err = read(sk, layout!(sock_err));
+            (*event).err_soft = read(sk, layout!(sock_err_soft));
+            (*event).retransmits = read::<u8>(sk, layout!(icsk_retransmits)) as u32;
+            (*event).segs_out = read(sk, layout!(tcp_segs_out));
+            (*event).isn = read(sk, layout!(tcp_snd_una));
+            (*event).write_seq = read(sk, layout!(tcp_write_seq));
+            (*event).srtt_us = read::<u32>(sk, layout!(tcp_srtt_us)) >> 3;
+            (*event).closer_tgid = read(task, layout!(task_tgid));
+            (*event).closer_flags = owner::task_flags(task);
+            (*event).closer_exit_code = read(task, layout!(task_exit_code));
+        }
+    });
+}
+
+/// The last attempt of the same process to the same port that came up, if it was to another
+/// address and came up while this one was under way.
+#[inline(always)]
+fn other_address_came_up(entry: &Entry) -> Sibling {
+    let nothing = Sibling { time_ns: 0, remote: [0; 16], remote_port: 0 };
+    let Some(known) = owner::known(entry.owner.tgid) else {
+        return nothing;
+    };
+    // SAFETY: a map value.
+    let sibling = unsafe { (*known).siblings[(entry.remote_port & 3) as usize] };
+    if sibling.remote_port != entry.remote_port as u64
+        || sibling.time_ns < entry.start_ns
+        || sibling.remote == entry.remote
+    {
+        return nothing;
+    }
+    sibling
+}

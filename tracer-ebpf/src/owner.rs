@@ -1,0 +1,262 @@
+//! Who calls `connect()`: taken only in the caller's own context, never in softirq.
+
+use aya_ebpf::{
+    helpers::{
+        bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
+        generated::{
+            bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task,
+            bpf_probe_read_kernel_str, bpf_probe_read_user,
+        },
+    },
+    macros::map,
+    maps::LruHashMap,
+};
+use tracer_ebpf::{
+    config::{ABSENT, FILTER_LEN},
+    event::{
+        CMDLINE_LEN, COMM_LEN, Head, Owner, PATH_COMPONENT_LEN, PATH_DEPTH, Process, owner_flag,
+    },
+};
+
+use crate::kernel::{layout, read, setting};
+
+/// What is remembered of a process. The first field is the event that announces it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) process: Process,
+    /// 1 once the event has been handed over.
+    pub(crate) announced: u64,
+    /// Attempts that came up last, by port.
+    pub(crate) siblings: [Sibling; 4],
+}
+
+/// An attempt of a process that came up.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Sibling {
+    pub(crate) time_ns: u64,
+    pub(crate) remote: [u8; 16],
+    pub(crate) remote_port: u64,
+}
+
+/// Processes that have called `connect()`, by thread-group id.
+#[map]
+static PROCESSES: LruHashMap<u32, Known> = LruHashMap::with_max_entries(8192, 0);
+
+/// Thread groups to follow (`tcpwhy run`), with the start of the process; 0: any.
+#[map]
+pub(crate) static FOLLOWED: LruHashMap<u32, u64> = LruHashMap::with_max_entries(16_384, 0);
+
+/// Nothing known: lies in `.rodata` since it is larger than a BPF stack.
+static NOBODY: Known = Known {
+    process: Process {
+        head: Head { kind: 0, cpu: 0, time_ns: 0, sk: 0, attempt_ns: 0 },
+        started_ns: 0,
+        exec_id: 0,
+        tgid: 0,
+        ppid: 0,
+        ns_tgid: 0,
+        cmdline_len: 0,
+        cmdline: [0; CMDLINE_LEN],
+        exe_depth: 0,
+        exe_whole: 0,
+        exe: [[0; PATH_COMPONENT_LEN]; PATH_DEPTH],
+    },
+    announced: 0,
+    siblings: [Sibling { time_ns: 0, remote: [0; 16], remote_port: 0 }; 4],
+};
+
+/// `PF_KTHREAD` (`include/linux/sched.h`).
+const PF_KTHREAD: u32 = 0x0020_0000;
+
+#[inline(always)]
+pub(crate) fn current_task() -> u64 {
+    // SAFETY: no preconditions.
+    unsafe { bpf_get_current_task() }
+}
+
+#[inline(always)]
+pub(crate) fn task_flags(task: u64) -> u32 {
+    read(task, layout!(task_flags))
+}
+
+#[inline(always)]
+pub(crate) fn started_ns(leader: u64) -> u64 {
+    read(leader, layout!(task_start_boottime))
+}
+
+/// The caller of `connect()`, or `None` where a filter leaves it out.
+#[inline(always)]
+pub(crate) fn current() -> Option<Owner> {
+    let pid_tgid = bpf_get_current_pid_tgid();
+    let tgid = (pid_tgid >> 32) as u32;
+    let uid = bpf_get_current_uid_gid() as u32;
+    if !is_watched(tgid, uid) {
+        return None;
+    }
+    let task = current_task();
+    let leader: u64 = read(task, layout!(task_group_leader));
+    let kernel_thread = task_flags(task) & PF_KTHREAD != 0;
+    let mut owner = Owner {
+        started_ns: started_ns(leader),
+        exec_id: exec_id(leader),
+        // SAFETY: no preconditions.
+        cgroup_id: unsafe { bpf_get_current_cgroup_id() },
+        tgid,
+        tid: pid_tgid as u32,
+        uid,
+        flags: if kernel_thread { owner_flag::KERNEL_THREAD } else { 0 },
+        comm: read(leader, layout!(task_comm)),
+        thread_comm: [0; COMM_LEN],
+    };
+    // SAFETY: the destination is as long as said.
+    unsafe { bpf_get_current_comm(owner.thread_comm.as_mut_ptr().cast(), COMM_LEN as u32) };
+    if setting!(follow_command) != 0 && !is_followed(tgid, owner.started_ns) {
+        return None;
+    }
+    if !kernel_thread {
+        remember(&owner, leader);
+    }
+    Some(owner)
+}
+
+#[inline(always)]
+fn exec_id(leader: u64) -> u64 {
+    if layout!(task_self_exec_id_size) == 8 {
+        read(leader, layout!(task_self_exec_id))
+    } else {
+        read::<u32>(leader, layout!(task_self_exec_id)) as u64
+    }
+}
+
+#[inline(always)]
+fn is_watched(tgid: u32, uid: u32) -> bool {
+    if tgid == setting!(own_tgid) && tgid != 0 {
+        return false;
+    }
+    (setting!(pids_len) == 0 || contains(setting!(pids), tgid))
+        && (setting!(uids_len) == 0 || contains(setting!(uids), uid))
+}
+
+/// Unused places of a filter repeat its first value.
+#[inline(always)]
+fn contains(values: [u32; FILTER_LEN], value: u32) -> bool {
+    values[0] == value || values[1] == value || values[2] == value || values[3] == value
+}
+
+#[inline(always)]
+fn is_followed(tgid: u32, started_ns: u64) -> bool {
+    // SAFETY: an aliased element would hold another process's start, which is compared.
+    unsafe { FOLLOWED.get(tgid) }.is_some_and(|&since| since == 0 || since == started_ns)
+}
+
+/// The process as it is known.
+#[inline(always)]
+pub(crate) fn known(tgid: u32) -> Option<*mut Known> {
+    PROCESSES.get_ptr_mut(tgid)
+}
+
+/// Takes the identity of the current process, once after each `exec`.
+#[inline(always)]
+fn remember(owner: &Owner, leader: u64) {
+    if let Some(known) = known(owner.tgid) {
+        // SAFETY: a map value.
+        let process = unsafe { &(*known).process };
+        if process.started_ns == owner.started_ns && process.exec_id == owner.exec_id {
+            return;
+        }
+    }
+    take_identity(owner, leader);
+}
+
+#[inline(never)]
+fn take_identity(owner: &Owner, leader: u64) -> u32 {
+    if PROCESSES.insert(owner.tgid, &NOBODY, 0).is_err() {
+        return 0;
+    }
+    let Some(known) = known(owner.tgid) else {
+        return 0;
+    };
+    // SAFETY: a map value that only threads of this process write, all of them the same.
+    let process = unsafe { &mut (*known).process };
+    process.tgid = owner.tgid;
+    process.ppid = read(read(leader, layout!(task_real_parent)), layout!(task_tgid));
+    process.ns_tgid = ns_tgid(leader);
+    let mm: u64 = read(leader, layout!(task_mm));
+    take_command_line(process, mm);
+    take_executable(process, mm);
+    process.started_ns = owner.started_ns;
+    process.exec_id = owner.exec_id;
+    1
+}
+
+/// The process id in its own (innermost) pid namespace.
+#[inline(always)]
+fn ns_tgid(leader: u64) -> u32 {
+    let pid: u64 = read(leader, layout!(task_thread_pid));
+    let level: u32 = read(pid, layout!(pid_level));
+    let number = layout!(pid_numbers) + (level & 31) * layout!(upid_size) + layout!(upid_nr);
+    read(pid, number)
+}
+
+#[inline(always)]
+fn take_command_line(process: &mut Process, mm: u64) {
+    let start: u64 = read(mm, layout!(mm_arg_start));
+    let end: u64 = read(mm, layout!(mm_arg_end));
+    let len = end.wrapping_sub(start).min(CMDLINE_LEN as u64) as u32;
+    if start == 0 || len == 0 {
+        return;
+    }
+    // SAFETY: the helper checks the address; `len` is at most the length of the destination.
+    let failed = unsafe {
+        bpf_probe_read_user(process.cmdline.as_mut_ptr().cast(), len, start as *const _)
+    };
+    process.cmdline_len = if failed == 0 { len } else { 0 };
+}
+
+/// Walks the executable's path from its name up to the root of the mount tree, as `d_path` does
+/// (`fs/d_path.c`, `prepend_path`).
+#[inline(always)]
+fn take_executable(process: &mut Process, mm: u64) {
+    if layout!(mount_mnt) == ABSENT {
+        return;
+    }
+    let file: u64 = read(mm, layout!(mm_exe_file));
+    let mut dentry: u64 = read(file, layout!(file_dentry));
+    let mut mnt: u64 = read(file, layout!(file_mnt));
+    let mut depth = 0;
+    // A path of PATH_DEPTH components may cross a few mounts on its way up.
+    for _ in 0..PATH_DEPTH + 6 {
+        let parent: u64 = read(dentry, layout!(dentry_parent));
+        if dentry == 0 {
+            return;
+        }
+        if dentry == read(mnt, layout!(vfsmount_root)) || dentry == parent {
+            let mount = mnt.wrapping_sub(layout!(mount_mnt) as u64);
+            let above: u64 = read(mount, layout!(mount_parent));
+            if above == mount || above == 0 {
+                process.exe_whole = 1;
+                return;
+            }
+            dentry = read(mount, layout!(mount_mountpoint));
+            mnt = above + layout!(mount_mnt) as u64;
+            continue;
+        }
+        if depth >= PATH_DEPTH {
+            return;
+        }
+        let name: u64 = read(dentry, layout!(dentry_name));
+        // SAFETY: the helper checks the address; `depth` is below PATH_DEPTH.
+        unsafe {
+            bpf_probe_read_kernel_str(
+                process.exe.get_unchecked_mut(depth).as_mut_ptr().cast(),
+                PATH_COMPONENT_LEN as u32,
+                name as *const _,
+            );
+        }
+        depth += 1;
+        process.exe_depth = depth as u32;
+        dentry = parent;
+    }
+}

@@ -1,0 +1,115 @@
+//! One attempt: who made it, how it ended, and what happened to it in between.
+
+use std::sync::Arc;
+
+use tracer_ebpf::event::{Owner, Process, State, Tuple, Unsent, owner_flag};
+
+use super::evidence::Evidence;
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// Its socket left `SYN_SENT` for `CLOSE`, or ended after it had come up.
+    State(Box<State>),
+    /// It never came to a SYN.
+    Unsent(Unsent),
+}
+
+/// What `/proc` says of a process while it lives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Path of the executable.
+    pub exe: Option<String>,
+    /// Command line.
+    pub cmdline: Option<String>,
+    /// Parent's pid.
+    pub ppid: Option<u32>,
+    /// Control group.
+    pub cgroup: Option<String>,
+    /// Container id.
+    pub container: Option<String>,
+    /// systemd unit.
+    pub unit: Option<String>,
+}
+
+/// What the kernel's route lookup says, asked again right after an attempt failed before a SYN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteAnswer {
+    /// It refuses with this errno (positive).
+    Refused(i32),
+    /// It finds a route.
+    Found,
+    /// It could not be asked, and why.
+    Unknown(String),
+}
+
+/// One `connect()` that has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// Address of the socket: an opaque key.
+    pub sk: u64,
+    /// `CLOCK_MONOTONIC` at its beginning; 0 where it began before the tracer.
+    pub start_ns: u64,
+    /// The task that called `connect()`; `None` where it is not known.
+    pub owner: Option<Owner>,
+    /// Its process, as the kernel half took it in the process's own context.
+    pub process: Option<Arc<Process>>,
+    /// Its process, as `/proc` tells.
+    pub identity: Option<Arc<Identity>>,
+    /// How it ended.
+    pub end: End,
+    /// What happened to it.
+    pub evidence: Evidence,
+    /// For attempts that never came to a SYN.
+    pub route: Option<RouteAnswer>,
+    /// Events that may have been lost while it lived.
+    pub lost: u64,
+}
+
+impl Attempt {
+    /// When it ended, `CLOCK_MONOTONIC`.
+    #[must_use]
+    pub fn end_ns(&self) -> u64 {
+        match &self.end {
+            End::State(state) => state.head.time_ns,
+            End::Unsent(unsent) => unsent.head.time_ns,
+        }
+    }
+
+    /// The two ends of its socket.
+    #[must_use]
+    pub fn tuple(&self) -> &Tuple {
+        match &self.end {
+            End::State(state) => &state.tuple,
+            End::Unsent(unsent) => &unsent.tuple,
+        }
+    }
+
+    /// Socket cookie, where the kernel gave one.
+    #[must_use]
+    pub fn cookie(&self) -> Option<u64> {
+        let cookie = match &self.end {
+            End::State(state) => state.cookie,
+            End::Unsent(unsent) => unsent.cookie,
+        };
+        (cookie != 0).then_some(cookie)
+    }
+
+    /// Nanoseconds from its beginning to its end; `None` where the beginning was not seen.
+    #[must_use]
+    pub fn elapsed_ns(&self) -> Option<u64> {
+        (self.start_ns != 0).then(|| self.end_ns().saturating_sub(self.start_ns))
+    }
+
+    /// The owner, if it is a process (and not the kernel itself).
+    #[must_use]
+    pub fn process_owner(&self) -> Option<&Owner> {
+        self.owner.as_ref().filter(|owner| owner.flags & owner_flag::KERNEL_THREAD == 0)
+    }
+
+    /// True where a kernel thread made it.
+    #[must_use]
+    pub fn is_kernels_own(&self) -> bool {
+        self.owner.as_ref().is_some_and(|owner| owner.flags & owner_flag::KERNEL_THREAD != 0)
+    }
+}

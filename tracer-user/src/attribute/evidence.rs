@@ -1,0 +1,290 @@
+//! What happened to an attempt, counted by kind.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tracer_ebpf::event::{self, Packet, Tuple};
+
+use crate::{decode::Place, net, record::MatchedBy};
+
+/// What a packet of a handshake is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PacketKind {
+    /// SYN without ACK.
+    Syn,
+    /// SYN with ACK.
+    SynAck,
+    /// RST.
+    Rst,
+    /// Anything else.
+    Other,
+}
+
+impl PacketKind {
+    /// From the TCP flags (RFC 9293, 3.1).
+    #[must_use]
+    pub fn of(packet: &Packet) -> Self {
+        const SYN: u16 = 2;
+        const RST: u16 = 4;
+        const ACK: u16 = 16;
+        match packet.flags {
+            flags if flags & RST != 0 => Self::Rst,
+            flags if flags & (SYN | ACK) == SYN | ACK => Self::SynAck,
+            flags if flags & SYN != 0 => Self::Syn,
+            _ => Self::Other,
+        }
+    }
+
+    /// As people write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Syn => "SYN",
+            Self::SynAck => "SYN-ACK",
+            Self::Rst => "RST",
+            Self::Other => "segment",
+        }
+    }
+
+    /// True for what comes back from the other end.
+    #[must_use]
+    pub fn is_answer(self) -> bool {
+        matches!(self, Self::SynAck | Self::Rst)
+    }
+}
+
+/// Where on a packet's way it was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// On the way out of the network namespace that sent it.
+    Tx,
+    /// Where it was received.
+    Rx,
+    /// On a router between.
+    Forward,
+}
+
+impl Way {
+    /// As records have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tx => "tx",
+            Self::Rx => "rx",
+            Self::Forward => "forward",
+        }
+    }
+}
+
+/// Packets of an attempt that were dropped in the same way at the same place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenDrop {
+    /// Where and why.
+    pub place: Place,
+    /// What they were.
+    pub packet: PacketKind,
+    /// On which part of their way.
+    pub way: Way,
+    /// Network namespace; 0 where it is not known.
+    pub netns: u32,
+    /// Network device.
+    pub device: Option<String>,
+    /// Errno of their route, positive; 0 where it had none.
+    pub route_err: i32,
+    /// `enum ip_conntrack_info`, or `None` where conntrack had no entry for them.
+    pub conntrack: Option<u32>,
+    /// How they were joined to the attempt.
+    pub matched_by: MatchedBy,
+    /// Their two ends, where address translation had changed them.
+    pub translated: Option<(SocketAddr, SocketAddr)>,
+    /// How many.
+    pub count: u64,
+    /// The last one, `CLOCK_MONOTONIC`.
+    pub last_ns: u64,
+}
+
+/// ICMP errors of one kind that this host sent about an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IcmpSeen {
+    /// ICMP type (RFC 792).
+    pub kind: u32,
+    /// ICMP code.
+    pub code: u32,
+    /// Network namespace; 0 where it is not known.
+    pub netns: u32,
+    /// How they were joined to the attempt.
+    pub matched_by: MatchedBy,
+    /// The last one, `CLOCK_MONOTONIC`.
+    pub last_ns: u64,
+}
+
+/// A RST that this host's kernel sent in answer to an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResetSeen {
+    /// The kernel's reason.
+    pub reason: Option<Arc<str>>,
+    /// Network namespace; 0 where it is not known.
+    pub netns: u32,
+    /// How it was joined to the attempt.
+    pub matched_by: MatchedBy,
+}
+
+/// What happened to an attempt.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evidence {
+    /// Drops, by kind.
+    pub drops: Vec<SeenDrop>,
+    /// ICMP errors sent by this host.
+    pub icmp: Vec<IcmpSeen>,
+    /// RSTs sent by this host.
+    pub resets_sent: Vec<ResetSeen>,
+    /// When RSTs were received, `CLOCK_MONOTONIC`.
+    pub resets_received: Vec<u64>,
+    /// Soft errors, as they came: `CLOCK_MONOTONIC` and errno.
+    pub soft_errors: Vec<(u64, i32)>,
+    /// SYNs sent again: what transmitting returned.
+    pub retransmits: Vec<event::Retransmit>,
+    /// SYN-ACKs that a listener of this host sent again.
+    pub synack_retransmits: u32,
+}
+
+/// Kinds of evidence kept of one attempt: more tell nothing new.
+const MAX_KINDS: usize = 32;
+
+impl Evidence {
+    pub(super) fn add_drop(
+        &mut self,
+        drop: &event::Drop,
+        place: &Place,
+        matched_by: MatchedBy,
+        tuple: &Tuple,
+    ) {
+        let seen = describe_drop(drop, place, matched_by, tuple);
+        let same = self.drops.iter_mut().find(|other| is_same_kind(other, &seen));
+        match same {
+            Some(other) => {
+                other.count += 1;
+                other.last_ns = other.last_ns.max(seen.last_ns);
+            }
+            None if self.drops.len() < MAX_KINDS => self.drops.push(seen),
+            None => {}
+        }
+    }
+
+    pub(super) fn add_icmp(&mut self, icmp: &event::IcmpSent, matched_by: MatchedBy) {
+        let seen = IcmpSeen {
+            kind: icmp.kind,
+            code: icmp.code,
+            netns: icmp.packet.netns,
+            matched_by,
+            last_ns: icmp.head.time_ns,
+        };
+        let same = |other: &&mut IcmpSeen| {
+            (other.kind, other.code, other.netns) == (seen.kind, seen.code, seen.netns)
+        };
+        match self.icmp.iter_mut().find(same) {
+            Some(other) => other.last_ns = other.last_ns.max(seen.last_ns),
+            None if self.icmp.len() < MAX_KINDS => self.icmp.push(seen),
+            None => {}
+        }
+    }
+
+    pub(super) fn add_reset_sent(
+        &mut self,
+        reset: &event::ResetSent,
+        reason: Option<&Arc<str>>,
+        matched_by: MatchedBy,
+    ) {
+        if self.resets_sent.len() < MAX_KINDS {
+            self.resets_sent.push(ResetSeen {
+                reason: reason.cloned(),
+                netns: reset.packet.netns,
+                matched_by,
+            });
+        }
+    }
+
+    pub(super) fn add_retransmit(&mut self, retransmit: event::Retransmit) {
+        if self.retransmits.len() < MAX_KINDS {
+            self.retransmits.push(retransmit);
+        }
+    }
+}
+
+fn is_same_kind(a: &SeenDrop, b: &SeenDrop) -> bool {
+    a.place == b.place
+        && a.packet == b.packet
+        && a.way == b.way
+        && a.netns == b.netns
+        && a.device == b.device
+        && a.route_err == b.route_err
+        && a.conntrack == b.conntrack
+        && a.matched_by == b.matched_by
+}
+
+fn describe_drop(
+    drop: &event::Drop,
+    place: &Place,
+    matched_by: MatchedBy,
+    tuple: &Tuple,
+) -> SeenDrop {
+    let packet = PacketKind::of(&drop.packet);
+    SeenDrop {
+        place: place.clone(),
+        packet,
+        way: way(drop, place, packet, matched_by, tuple),
+        netns: drop.packet.netns,
+        device: net::name(&drop.device),
+        route_err: drop.route_err,
+        conntrack: (drop.conntrack != u32::MAX).then_some(drop.conntrack),
+        matched_by,
+        translated: translated(&drop.packet, packet, tuple),
+        count: 1,
+        last_ns: drop.head.time_ns,
+    }
+}
+
+/// The firewall's hook tells it; else a packet that carries the attempt's own socket is on its way
+/// out, and one without has arrived somewhere. Early demultiplexing sets a socket on arrival too,
+/// but only on answers.
+fn way(
+    drop: &event::Drop,
+    place: &Place,
+    packet: PacketKind,
+    matched_by: MatchedBy,
+    tuple: &Tuple,
+) -> Way {
+    match place.hook {
+        Some("output" | "postrouting" | "egress") => return Way::Tx,
+        Some("input" | "prerouting" | "ingress") => return Way::Rx,
+        Some("forward") => return Way::Forward,
+        _ => {}
+    }
+    match place.location.as_deref() {
+        Some("ip_error" | "ip_forward" | "ip6_forward") => return Way::Forward,
+        _ => {}
+    }
+    let own_socket = matched_by == MatchedBy::Socket && !packet.is_answer();
+    let own_device = packet == PacketKind::Syn
+        && drop.packet.netns == tuple.netns
+        && place.location.as_deref() == Some("__dev_queue_xmit");
+    if own_socket || own_device { Way::Tx } else { Way::Rx }
+}
+
+/// The packet's two ends, where they are not the socket's.
+fn translated(
+    packet: &Packet,
+    kind: PacketKind,
+    tuple: &Tuple,
+) -> Option<(SocketAddr, SocketAddr)> {
+    let (from, to) = if kind.is_answer() {
+        ((tuple.remote, tuple.remote_port), (tuple.local, tuple.local_port))
+    } else {
+        ((tuple.local, tuple.local_port), (tuple.remote, tuple.remote_port))
+    };
+    let seen =
+        ((packet.source, packet.source_port), (packet.destination, packet.destination_port));
+    (seen != (from, to)).then(|| {
+        let end = |(address, port): ([u8; 16], u16)| SocketAddr::new(net::address(address), port);
+        (end(seen.0), end(seen.1))
+    })
+}

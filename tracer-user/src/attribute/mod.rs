@@ -1,0 +1,15 @@
+//! From events to attempts: each `connect()` with its owner and every piece of evidence that is
+//! certainly, or by its initial sequence number, its own.
+//!
+//! Pure: no clock, no I/O. The same events give the same attempts, on any machine.
+
+mod attempt;
+mod evidence;
+mod loose;
+mod tracker;
+
+pub use self::{
+    attempt::{Attempt, End, Identity, RouteAnswer},
+    evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way},
+    tracker::{HOLD_NS, Tracker},
+};

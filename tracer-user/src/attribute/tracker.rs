@@ -1,0 +1,329 @@
+//! Puts events together. An attempt is handed on a few milliseconds after it has ended, since
+//! decisive evidence may follow the end (`NEIGH_FAILED` comes 150 µs after it), and since events of
+//! several CPUs interleave.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use tracer_ebpf::event::{self, Owner, Process, State, Unsent};
+
+use super::{
+    attempt::{Attempt, End, Identity, RouteAnswer},
+    evidence::Evidence,
+    loose::{Loose, LooseEvidence},
+};
+use crate::{decode::Event, record::MatchedBy};
+
+/// How long an attempt that has ended waits for evidence that follows.
+pub const HOLD_NS: u64 = 10_000_000;
+
+/// `TCP_ESTABLISHED` (`include/net/tcp_states.h`).
+const ESTABLISHED: u32 = 1;
+
+/// An attempt that something happened to, and that has not ended.
+#[derive(Default)]
+struct Open {
+    start_ns: u64,
+    owner: Option<Owner>,
+    evidence: PendingEvidence,
+}
+
+/// Drops wait for the socket's two ends, which are known at its end.
+#[derive(Default)]
+struct PendingEvidence {
+    drops: Vec<(Box<event::Drop>, crate::decode::Place)>,
+    other: Evidence,
+}
+
+/// Drops of one attempt that wait for its end; a connect makes few SYNs.
+const MAX_WAITING_DROPS: usize = 256;
+
+/// Puts events together into attempts.
+pub struct Tracker {
+    max_open: usize,
+    open: HashMap<u64, Open>,
+    order: VecDeque<(u64, u64)>,
+    processes: HashMap<u32, Arc<Process>>,
+    identities: HashMap<u32, (u64, Arc<Identity>)>,
+    loose: LooseEvidence,
+    ended: VecDeque<Attempt>,
+    losses: VecDeque<Loss>,
+    /// Attempts whose evidence was forgotten since too many were open.
+    pub evicted: u64,
+}
+
+/// Events lost in a span of time.
+struct Loss {
+    until_ns: u64,
+    since_ns: u64,
+    count: u64,
+}
+
+/// Processes remembered at most.
+const MAX_PROCESSES: usize = 16_384;
+/// Losses remembered at most.
+const MAX_LOSSES: usize = 4096;
+
+impl Tracker {
+    /// Tracks at most `max_open` attempts with evidence at once.
+    #[must_use]
+    pub fn new(max_open: usize) -> Self {
+        Self {
+            max_open,
+            open: HashMap::new(),
+            order: VecDeque::new(),
+            processes: HashMap::new(),
+            identities: HashMap::new(),
+            loose: LooseEvidence::default(),
+            ended: VecDeque::new(),
+            losses: VecDeque::new(),
+            evicted: 0,
+        }
+    }
+
+    /// Takes one event.
+    pub fn observe(&mut self, event: Event) {
+        match event {
+            Event::Process(process) => self.remember_process(*process),
+            Event::Attempt(attempt) => self.open(&attempt),
+            Event::State(state) if state.new == ESTABLISHED => self.came_up(&state),
+            Event::State(state) => self.end(state.head.sk, state.head.attempt_ns, End::State(state)),
+            Event::Unsent(unsent) => self.unsent(unsent),
+            Event::Retransmit(event) => {
+                if let Some(open) = self.attempt(event.head.sk, event.head.attempt_ns) {
+                    open.add_retransmit(event);
+                }
+            }
+            Event::ResetReceived(event) => {
+                if let Some(open) = self.attempt(event.head.sk, event.head.attempt_ns) {
+                    open.resets_received.push(event.head.time_ns);
+                }
+            }
+            Event::SocketError(event) => {
+                if let Some(open) = self.attempt(event.head.sk, event.head.attempt_ns) {
+                    open.soft_errors.push((event.head.time_ns, event.err_soft));
+                }
+            }
+            Event::IcmpSent(event) => self.icmp(event),
+            Event::Drop(event, place) => self.drop(event, place),
+            Event::ResetSent(event, reason) => self.loose.keep(Loose::ResetSent(event, reason)),
+            Event::SynackRetransmit(event) => self.loose.keep(Loose::SynackRetransmit(event)),
+        }
+    }
+
+    /// What `/proc` says of a process that started at `started_ns` (boot time).
+    pub fn identify(&mut self, tgid: u32, started_ns: u64, identity: Identity) {
+        if self.identities.len() >= MAX_PROCESSES {
+            self.identities.clear();
+        }
+        let identity = Arc::new(identity);
+        for ended in &mut self.ended {
+            if is_owned_by(ended.owner.as_ref(), tgid, started_ns) {
+                ended.identity = Some(Arc::clone(&identity));
+            }
+        }
+        self.identities.insert(tgid, (started_ns, identity));
+    }
+
+    /// What the route lookup said of an attempt that never came to a SYN.
+    pub fn route_answer(&mut self, sk: u64, start_ns: u64, answer: RouteAnswer) {
+        let waiting = self.ended.iter_mut();
+        if let Some(ended) = waiting.rev().find(|ended| (ended.sk, ended.start_ns) == (sk, start_ns))
+        {
+            ended.route = Some(answer);
+        }
+    }
+
+    /// Events were lost some time between two moments.
+    pub fn lost(&mut self, since_ns: u64, until_ns: u64, count: u64) {
+        if self.losses.len() >= MAX_LOSSES {
+            self.losses.pop_front();
+        }
+        self.losses.push_back(Loss { until_ns, since_ns, count });
+    }
+
+    /// The attempts whose time of waiting is over at `now_ns`, in the order of their ends.
+    pub fn due(&mut self, now_ns: u64) -> Vec<Attempt> {
+        let mut due = Vec::new();
+        while self.ended.front().is_some_and(|first| first.end_ns() + HOLD_NS <= now_ns) {
+            if let Some(attempt) = self.ended.pop_front() {
+                due.push(self.complete(attempt));
+            }
+        }
+        due
+    }
+
+    /// When the next attempt is due, if one waits.
+    #[must_use]
+    pub fn next_due_ns(&self) -> Option<u64> {
+        self.ended.front().map(|first| first.end_ns() + HOLD_NS)
+    }
+
+    /// Attempts that have ended and wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.ended.len()
+    }
+
+    /// Loose evidence that had to go before its attempt had ended.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.loose.forgotten
+    }
+
+    fn remember_process(&mut self, process: Process) {
+        if self.processes.len() >= MAX_PROCESSES {
+            self.processes.clear();
+        }
+        self.processes.insert(process.tgid, Arc::new(process));
+    }
+
+    fn open(&mut self, attempt: &event::Attempt) {
+        let key = (attempt.head.sk, attempt.head.attempt_ns);
+        while self.open.len() >= self.max_open {
+            let Some((sk, start_ns)) = self.order.pop_front() else { break };
+            if self.open.get(&sk).is_some_and(|open| open.start_ns == start_ns) {
+                self.open.remove(&sk);
+                self.evicted += 1;
+            }
+        }
+        let open = Open { start_ns: key.1, owner: Some(attempt.owner), ..Open::default() };
+        self.open.insert(key.0, open);
+        self.order.push_back(key);
+        // Places of attempts that have ended pile up in front.
+        if self.order.len() > 2 * self.max_open {
+            let open = &self.open;
+            self.order.retain(|(sk, start)| open.get(sk).is_some_and(|one| one.start_ns == *start));
+        }
+    }
+
+    /// Where the evidence of an attempt goes: it may have ended already.
+    fn attempt(&mut self, sk: u64, start_ns: u64) -> Option<&mut Evidence> {
+        let waiting = self.ended.iter_mut().rev();
+        let mut waiting = waiting.filter(|ended| (ended.sk, ended.start_ns) == (sk, start_ns));
+        match self.open.get_mut(&sk) {
+            Some(open) if open.start_ns == start_ns => Some(&mut open.evidence.other),
+            _ => waiting.next().map(|ended| &mut ended.evidence),
+        }
+    }
+
+    fn came_up(&mut self, state: &State) {
+        if let Some(open) = self.open.get_mut(&state.head.sk) {
+            open.evidence = PendingEvidence::default();
+        }
+    }
+
+    fn icmp(&mut self, event: event::IcmpSent) {
+        if event.head.attempt_ns == 0 {
+            self.loose.keep(Loose::Icmp(event));
+        } else if let Some(evidence) = self.attempt(event.head.sk, event.head.attempt_ns) {
+            evidence.add_icmp(&event, MatchedBy::Socket);
+        }
+    }
+
+    fn drop(&mut self, event: Box<event::Drop>, place: crate::decode::Place) {
+        let (sk, start_ns) = (event.head.sk, event.head.attempt_ns);
+        if let Some(open) = self.open.get_mut(&sk).filter(|open| open.start_ns == start_ns) {
+            if open.evidence.drops.len() < MAX_WAITING_DROPS {
+                open.evidence.drops.push((event, place));
+            }
+            return;
+        }
+        // Evidence after the end: either it names the attempt, or its socket is still the same.
+        let ended = self.ended.iter_mut().rev().find(|ended| {
+            ended.sk == sk
+                && sk != 0
+                && (ended.start_ns == start_ns || (start_ns == 0 && event.socket_state == CLOSED))
+        });
+        match ended {
+            Some(ended) => {
+                let tuple = *ended.tuple();
+                ended.evidence.add_drop(&event, &place, MatchedBy::Socket, &tuple);
+            }
+            None => self.loose.keep(Loose::Drop(event, place)),
+        }
+    }
+
+    fn unsent(&mut self, unsent: Unsent) {
+        let key = (unsent.head.sk, unsent.head.attempt_ns);
+        // The same failure seen twice: at SYN_SENT, and at the return of connect(), which knows the
+        // errno. Nothing but the errno is new.
+        let twin = self.ended.iter_mut().rev().find(|ended| is_twin(ended, &unsent));
+        if let (Some(ended), true) = (twin, unsent.how == event::unsent::RETURNED) {
+            if let End::State(state) = &mut ended.end {
+                state.err = unsent.err;
+            }
+            self.open.remove(&key.0);
+            return;
+        }
+        self.end(key.0, key.1, End::Unsent(unsent));
+    }
+
+    fn end(&mut self, sk: u64, start_ns: u64, end: End) {
+        let open = match self.open.remove(&sk) {
+            Some(open) if open.start_ns == start_ns => open,
+            // The announcement was lost, or it began before the tracer.
+            _ => Open { start_ns, ..Open::default() },
+        };
+        let owner = open.owner;
+        let tgid = owner.map_or(0, |owner| owner.tgid);
+        let process = self.processes.get(&tgid).cloned();
+        let identity = self.identities.get(&tgid).cloned();
+        let mut attempt = Attempt {
+            sk,
+            start_ns,
+            owner,
+            process: process.filter(|process| {
+                owner.is_some_and(|owner| {
+                    (process.started_ns, process.exec_id) == (owner.started_ns, owner.exec_id)
+                })
+            }),
+            identity: identity
+                .filter(|(started_ns, _)| is_owned_by(owner.as_ref(), tgid, *started_ns))
+                .map(|(_, identity)| identity),
+            end,
+            evidence: open.evidence.other,
+            route: None,
+            lost: 0,
+        };
+        let tuple = *attempt.tuple();
+        for (drop, place) in open.evidence.drops {
+            attempt.evidence.add_drop(&drop, &place, MatchedBy::Socket, &tuple);
+        }
+        self.ended.push_back(attempt);
+    }
+
+    /// Adds what only its end makes findable.
+    fn complete(&mut self, mut attempt: Attempt) -> Attempt {
+        let lived = attempt.start_ns..=attempt.end_ns() + HOLD_NS;
+        if let End::State(state) = &attempt.end
+            && state.write_seq != 0
+        {
+            let (isn, tuple) = (state.isn, state.tuple);
+            self.loose.take(isn, &tuple, lived.clone(), &mut attempt.evidence);
+        }
+        let overlaps =
+            |loss: &&Loss| loss.until_ns >= *lived.start() && loss.since_ns <= *lived.end();
+        attempt.lost = self.losses.iter().filter(overlaps).map(|loss| loss.count).sum();
+        attempt
+    }
+}
+
+/// `TCP_CLOSE` (`include/net/tcp_states.h`).
+const CLOSED: u32 = 7;
+
+fn is_owned_by(owner: Option<&Owner>, tgid: u32, started_ns: u64) -> bool {
+    owner.is_some_and(|owner| owner.tgid == tgid && owner.started_ns == started_ns)
+}
+
+/// The same socket, the same thread, and the end just before the return.
+fn is_twin(ended: &Attempt, unsent: &Unsent) -> bool {
+    let End::State(state) = &ended.end else {
+        return false;
+    };
+    ended.sk == unsent.head.sk
+        && state.segs_out == 0
+        && unsent.head.time_ns.saturating_sub(state.head.time_ns) < HOLD_NS
+}

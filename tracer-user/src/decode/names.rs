@@ -1,0 +1,112 @@
+//! The kernel's names for its numbers and addresses.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tracer_ebpf::event;
+
+use crate::kernel::{reasons::ReasonNames, stack, symbols::Symbols};
+
+/// Where a packet was dropped, in names. What is absent is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// `enum skb_drop_reason`, without its prefix.
+    pub reason: Option<Arc<str>>,
+    /// Function that dropped it.
+    pub location: Option<Arc<str>>,
+    /// Netfilter hook.
+    pub hook: Option<&'static str>,
+    /// Netfilter engine.
+    pub engine: Option<&'static str>,
+}
+
+/// Looks names up, and remembers them: places repeat.
+pub struct Names {
+    reasons: ReasonNames,
+    symbols: SymbolTable,
+    drop_reasons: HashMap<u32, Arc<str>>,
+    reset_reasons: HashMap<u32, Arc<str>>,
+    places: HashMap<PlaceKey, Place>,
+}
+
+type PlaceKey = (u32, u64, [u64; event::STACK_DEPTH]);
+
+/// Reading every symbol takes tens of milliseconds: not before the first drop.
+enum SymbolTable {
+    NotReadYet,
+    Read(Symbols),
+    Unavailable,
+}
+
+/// Places remembered at most; then all are forgotten and looked up anew.
+const MAX_PLACES: usize = 4096;
+
+impl Names {
+    /// Names of the running kernel; symbols are read at the first drop.
+    #[must_use]
+    pub fn new(reasons: ReasonNames) -> Self {
+        Self {
+            reasons,
+            symbols: SymbolTable::NotReadYet,
+            drop_reasons: HashMap::new(),
+            reset_reasons: HashMap::new(),
+            places: HashMap::new(),
+        }
+    }
+
+    /// No names at all.
+    #[cfg(test)]
+    pub(crate) fn without_kernel() -> Self {
+        Self { symbols: SymbolTable::Unavailable, ..Self::new(ReasonNames::default()) }
+    }
+
+    pub(super) fn reset_reason(&mut self, number: u32) -> Option<Arc<str>> {
+        let name = self.reasons.reset_reason(number)?;
+        Some(Arc::clone(self.reset_reasons.entry(number).or_insert_with(|| name.into())))
+    }
+
+    /// The kernel's name of a drop reason.
+    pub fn drop_reason(&mut self, number: u32) -> Option<Arc<str>> {
+        let name = self.reasons.drop_reason(number)?;
+        Some(Arc::clone(self.drop_reasons.entry(number).or_insert_with(|| name.into())))
+    }
+
+    pub(super) fn place(&mut self, drop: &event::Drop) -> Place {
+        let key = (drop.reason, drop.location, drop.stack);
+        if let Some(place) = self.places.get(&key) {
+            return place.clone();
+        }
+        let place = self.look_up(drop);
+        if self.places.len() >= MAX_PLACES {
+            self.places.clear();
+        }
+        self.places.insert(key, place.clone());
+        place
+    }
+
+    fn look_up(&mut self, drop: &event::Drop) -> Place {
+        let reason = self.drop_reason(drop.reason);
+        let Some(symbols) = self.symbols() else {
+            return Place { reason, ..Place::default() };
+        };
+        let depth = usize::try_from(drop.stack_depth).map_or(0, |depth| depth.min(drop.stack.len()));
+        let frames: Vec<&str> =
+            drop.stack[..depth].iter().filter_map(|&address| symbols.resolve(address)).collect();
+        let location = symbols.resolve(drop.location);
+        Place {
+            reason,
+            location: location.map(Into::into),
+            hook: stack::netfilter_hook(&frames),
+            engine: location.and_then(|location| stack::engine(location, &frames)),
+        }
+    }
+
+    fn symbols(&mut self) -> Option<&Symbols> {
+        if let SymbolTable::NotReadYet = self.symbols {
+            self.symbols = Symbols::read().map_or(SymbolTable::Unavailable, SymbolTable::Read);
+        }
+        match &self.symbols {
+            SymbolTable::Read(symbols) => Some(symbols),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! From an attempt to a verdict: the first rule that finds its evidence gives the cause.
+//!
+//! Pure: no clock, no I/O. A rule never guesses: where evidence is missing it says which, and lowers
+//! the confidence.
+
+mod case;
+mod finding;
+mod rules;
+mod words;
+
+pub use self::{case::Case, finding::Finding};
+use crate::{
+    attribute::Attempt,
+    record::{Confidence, Severity},
+};
+
+/// What is to be said of an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// Cause and its evidence.
+    pub finding: Finding,
+    /// What it was stuck on, where the application gave up first.
+    pub stuck_on: Option<&'static str>,
+    /// Errno that the application got, where it is known.
+    pub errno: Option<i32>,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The whole chain, from what the application saw.
+    pub why: Vec<String>,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It failed.
+    Failed(Box<Verdict>),
+    /// Another attempt of the same process, to another address, came up first.
+    LostRace {
+        /// The address that won.
+        winner: std::net::IpAddr,
+    },
+    /// It came up, and ended later.
+    Closed,
+}
+
+/// Judges an attempt.
+#[must_use]
+pub fn diagnose(attempt: &Attempt) -> Outcome {
+    let case = Case::new(attempt);
+    if case.came_up() {
+        return Outcome::Closed;
+    }
+    if let Some(winner) = case.race_winner() {
+        return Outcome::LostRace { winner };
+    }
+    let (finding, stuck_on) = rules::judge(&case);
+    Outcome::Failed(Box::new(conclude(&case, finding, stuck_on)))
+}
+
+fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str>) -> Verdict {
+    if case.attempt.lost > 0 {
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        finding.missing.push(format!(
+            "{} events were lost or held back while it lived: see the ledger",
+            case.attempt.lost
+        ));
+    }
+    if case.attempt.start_ns == 0 {
+        finding.missing.push(
+            "its beginning was not seen: it is older than tcpwhy, or the table of attempts was full \
+             (--max-attempts)"
+                .to_owned(),
+        );
+    } else if case.attempt.owner.is_none() {
+        finding.missing.push("the event that names its process was lost".to_owned());
+    } else if case.attempt.is_kernels_own() {
+        finding.missing.push("a kernel thread made it: no process owns it".to_owned());
+    }
+    let mut why = vec![words::what_the_application_saw(case)];
+    why.append(&mut finding.why);
+    finding.why.clone_from(&why);
+    Verdict { errno: case.errno(), severity: Severity::Warning, finding, stuck_on, why }
+}

@@ -1,0 +1,111 @@
+//! The kernel itself dropped a packet of the handshake: the catalogue says which cause a reason
+//! stands for; where the kernel gives no reason, the function that dropped it does.
+
+use crate::{
+    attribute::SeenDrop,
+    cause,
+    diagnose::{case::Case, finding::Finding, words},
+    record::Confidence,
+};
+
+pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
+    if case.was_reset() {
+        return None;
+    }
+    let known = case.drops(|drop| drop.is_of_handshake() && !drop.is_netfilter());
+    let (drop, cause) = known
+        .filter_map(|drop| Some((drop, cause_of(drop)?)))
+        .max_by_key(|(drop, _)| (drop.count, drop.last_ns))?;
+    Some(describe(case, drop, cause))
+}
+
+fn cause_of(drop: &SeenDrop) -> Option<&'static str> {
+    by_location(drop).or_else(|| by_reason(drop.reason()))
+}
+
+/// Reasons that name a cause by themselves. `NO_SOCKET` and the listener's own are answered, not
+/// silent: other rules look at those.
+fn by_reason(reason: &str) -> Option<&'static str> {
+    let ambiguous = ["", "NOT_SPECIFIED", "NO_SOCKET", "NETFILTER_DROP"];
+    if ambiguous.contains(&reason) {
+        return None;
+    }
+    let causes = cause::CAUSES.iter().find(|cause| cause.drop_reasons.contains(&reason));
+    Some(causes.map_or("unknown", |cause| cause.code))
+}
+
+/// Functions that drop without a reason, or for more than one.
+fn by_location(drop: &SeenDrop) -> Option<&'static str> {
+    match drop.location() {
+        "ip_error" | "ip6_pkt_drop" | "ip6_pkt_discard" | "ip6_pkt_prohibit" => {
+            Some(by_route_error(drop.route_err))
+        }
+        "do_xdp_generic" | "veth_xdp_rcv_skb" | "veth_xdp_rcv_one" => Some("traffic-control-drop"),
+        "neigh_invalidate" | "neigh_event_send_probe" | "__neigh_event_send" => {
+            Some("neighbor-unresolved")
+        }
+        "__dev_forward_skb" | "__dev_forward_skb2" | "dev_forward_skb" | "veth_xmit" => {
+            Some("link-down")
+        }
+        "cookie_v4_check" | "cookie_v6_check" => Some("accept-queue-full"),
+        _ => None,
+    }
+}
+
+/// `dst_entry.error` of the route that refused (`ip_error`, `net/ipv4/route.c`).
+fn by_route_error(err: i32) -> &'static str {
+    match err {
+        libc::EINVAL => "route-blackhole",
+        libc::EHOSTUNREACH => "route-unreachable",
+        libc::EACCES => "route-prohibited",
+        _ => "no-route",
+    }
+}
+
+fn describe(case: &Case<'_>, drop: &SeenDrop, cause: &'static str) -> Finding {
+    let place = case.elsewhere(drop.netns);
+    let device = drop.device.as_ref().map_or(String::new(), |device| format!(" at {device}"));
+    let what = format!("{} on this host{place}{device} dropped {}", who(cause), drop.packets_text());
+    let mut finding = Finding::new(cause, drop.confidence(), what);
+    if cause == "unknown" {
+        finding.confidence = Confidence::Unknown;
+        finding = finding.missing(format!("the drop reason {} is not yet described", drop.reason()));
+    }
+    finding = finding
+        .why(format!("{} sent and none was answered", words::syns_were(case.syns())))
+        .why(format!("the kernel dropped {}: {}", drop.packets_text(), drop.place_text()));
+    if drop.netns != 0 {
+        finding = finding.why(format!("netns {}{device}", drop.netns));
+    }
+    if drop.confidence() != Confidence::Certain {
+        finding = finding.why(
+            "the dropped packet carried no socket: it is joined by its addresses and its initial \
+             sequence number",
+        );
+    }
+    with_fixes(finding, cause)
+}
+
+/// The catalogue's commands.
+pub(super) fn with_fixes(mut finding: Finding, cause: &str) -> Finding {
+    if let Some(known) = cause::find(cause) {
+        finding.fix.extend(known.confirm.iter().chain(known.mend).map(|&step| step.to_owned()));
+    }
+    finding
+}
+
+/// What dropped it, in words.
+fn who(cause: &str) -> &'static str {
+    match cause {
+        "traffic-control-drop" => "traffic control, XDP or a BPF filter",
+        "neighbor-unresolved" => "a neighbour that did not answer (ARP, NDISC): the kernel",
+        "link-down" => "a link that is down: the kernel",
+        "reverse-path-filter" => "the reverse-path filter",
+        "route-blackhole" => "a blackhole route",
+        "route-unreachable" => "an unreachable route",
+        "route-prohibited" => "a prohibit route",
+        "no-route" => "a router without a route",
+        "accept-queue-full" => "a full accept queue",
+        _ => "the kernel",
+    }
+}

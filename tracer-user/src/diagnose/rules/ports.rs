@@ -1,0 +1,37 @@
+//! The local port was refused: `inet_hash_connect()`.
+
+use crate::{
+    diagnose::{case::Case, finding::Finding},
+    record::Confidence,
+};
+
+pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
+    if !case.port_was_refused() {
+        return None;
+    }
+    let remote = case.remote();
+    if case.has_no_port() {
+        return Some(
+            Finding::new(
+                "ports-exhausted",
+                Confidence::Certain,
+                format!("every local port towards {remote} is taken"),
+            )
+            .why("no SYN was made: the socket got no local port")
+            .fix(format!("ss -tan dst {} | awk '{{print $1}}' | sort | uniq -c", remote.ip()))
+            .fix("sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports")
+            .fix("reuse connections (keep-alive, a pool), or use more addresses at either end"),
+        );
+    }
+    let port = case.attempt.tuple().local_port;
+    Some(
+        Finding::new(
+            "address-in-use",
+            Confidence::Certain,
+            format!("its local port {port} already has a connection to {remote}"),
+        )
+        .why(format!("no SYN was made: the chosen local port {port} clashes"))
+        .fix(format!("ss -tanp sport = {port}"))
+        .fix("let the kernel choose the port: do not bind() before connect()"),
+    )
+}

@@ -1,0 +1,87 @@
+//! Attempts that ended before a SYN was made: policy, or the route lookup.
+
+use tracer_ebpf::event::unsent;
+
+use crate::{
+    attribute::{End, RouteAnswer},
+    diagnose::{case::Case, finding::Finding},
+    errno,
+    record::Confidence,
+};
+
+pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
+    let End::Unsent(event) = &case.attempt.end else {
+        return None;
+    };
+    if event.cgroup_err != 0 {
+        return Some(denied_by_cgroup(case));
+    }
+    if event.how == unsent::RETURNED {
+        return Some(by_errno(case, event.err, Confidence::Certain));
+    }
+    Some(match &case.attempt.route {
+        Some(RouteAnswer::Refused(err)) => by_errno(case, *err, Confidence::Likely)
+            .why(format!(
+                "asked again right after, the route lookup refuses {} with {}",
+                case.remote().ip(),
+                errno::name_or_number(*err)
+            ))
+            .missing(ERRNO_NOT_READ),
+        Some(RouteAnswer::Found) => unexplained("a route exists, so something else refused it"),
+        Some(RouteAnswer::Unknown(why)) => unexplained(&format!("its route could not be looked up: {why}")),
+        None => unexplained("its route was not looked up"),
+    })
+}
+
+const ERRNO_NOT_READ: &str = "the errno that connect() returned: this kernel does not let programs \
+     attach to its functions (fexit), so it is inferred from the route lookup";
+
+fn denied_by_cgroup(case: &Case<'_>) -> Finding {
+    let family = if case.is_ipv6() { 6 } else { 4 };
+    Finding::new(
+        "denied-by-policy",
+        Confidence::Certain,
+        "a control-group BPF program of this host forbids it",
+    )
+    .why(format!("a cgroup/connect{family} program denied connect() (EPERM)"))
+    .fix(format!("bpftool cgroup tree | grep -B3 connect{family}"))
+    .fix("systemctl show -p IPAddressDeny -p RestrictAddressFamilies UNIT (what systemd installs)")
+}
+
+fn unexplained(missing: &str) -> Finding {
+    Finding::new("unknown", Confidence::Unknown, "connect() failed before a SYN was made")
+        .missing(missing)
+        .missing(ERRNO_NOT_READ)
+}
+
+/// `ip_route_output_key_hash_rcu` and `ip6_dst_lookup` give the errno of the route's type
+/// (`fib_props`, `net/ipv4/fib_semantics.c`; `ip6_rt_type_to_error`, `net/ipv6/route.c`).
+fn by_errno(case: &Case<'_>, err: i32, confidence: Confidence) -> Finding {
+    let address = case.remote().ip();
+    let (cause, what) = match err {
+        libc::ENETUNREACH => ("no-route", format!("this host has no route to {address}")),
+        libc::EINVAL => ("route-blackhole", format!("a blackhole route covers {address}")),
+        libc::EHOSTUNREACH => ("route-unreachable", format!("an unreachable route covers {address}")),
+        libc::EACCES => ("route-prohibited", format!("a prohibit route covers {address}")),
+        libc::EPERM => ("denied-by-policy", "a policy of this host forbids it".to_owned()),
+        libc::EADDRNOTAVAIL => ("ports-exhausted", "no local address or port is free".to_owned()),
+        libc::ENOBUFS | libc::ENOMEM => ("out-of-memory", "the kernel had no memory for it".to_owned()),
+        _ => return unexplained(&format!("no rule explains {}", errno::name_or_number(err))),
+    };
+    let finding = Finding::new(cause, confidence, what);
+    if err == libc::EPERM {
+        return finding.fix("bpftool cgroup tree").fix("journalctl -k | grep -i denied (LSM, sandbox)");
+    }
+    finding
+        .why("the route lookup refused before a SYN was made")
+        .fix(format!("{}ip route get {address}", in_netns(case)))
+        .fix(format!("{}ip rule; {}ip route show table all", in_netns(case), in_netns(case)))
+}
+
+/// Prefix of a command that must run where the process is.
+pub(super) fn in_netns(case: &Case<'_>) -> String {
+    match case.attempt.process_owner() {
+        Some(owner) => format!("nsenter -t {} -n ", owner.tgid),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,50 @@
+//! Sentences that several rules share.
+
+use super::case::{Case, Exit};
+use crate::{attribute::End, errno};
+
+/// `3.1 s`, `820 ms`, `45 µs`.
+pub(super) fn duration(ns: u64) -> String {
+    #[allow(clippy::cast_precision_loss, reason = "for people, with two digits")]
+    let seconds = ns as f64 / 1e9;
+    match ns {
+        0..1_000_000 => format!("{} µs", ns / 1000),
+        1_000_000..1_000_000_000 => format!("{} ms", ns / 1_000_000),
+        _ => format!("{seconds:.1} s"),
+    }
+}
+
+/// `1 SYN was`, `3 SYNs were`.
+pub(super) fn syns_were(count: u32) -> String {
+    if count == 1 { "1 SYN was".to_owned() } else { format!("{count} SYNs were") }
+}
+
+/// The first link of every chain.
+pub(super) fn what_the_application_saw(case: &Case<'_>) -> String {
+    let after = case.attempt.elapsed_ns().map_or(String::new(), |ns| format!(" after {}", duration(ns)));
+    match (&case.attempt.end, case.exit(), case.errno()) {
+        (_, Some(Exit::Signal(signal)), _) => {
+            format!("the process was killed by {} while it was connecting{after}", signal_name(signal))
+        }
+        (_, Some(Exit::Status(status)), _) => {
+            format!("the process exited with status {status} while it was connecting{after}")
+        }
+        (End::State(_), None, None) if case.was_given_up() => {
+            format!("the application closed the socket while it was connecting{after}")
+        }
+        (End::Unsent(_), _, Some(err)) => {
+            format!("connect() failed at once, before any SYN: {}", errno::name_or_number(err))
+        }
+        (End::Unsent(_), _, None) => "connect() failed at once, before any SYN".to_owned(),
+        (_, _, Some(err)) if err == libc::ETIMEDOUT => {
+            format!("connect() timed out{after} (ETIMEDOUT)")
+        }
+        (_, _, Some(err)) => format!("connect() failed{after} ({})", errno::name_or_number(err)),
+        _ => format!("connect() ended{after}"),
+    }
+}
+
+fn signal_name(number: i32) -> String {
+    nix::sys::signal::Signal::try_from(number)
+        .map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_owned())
+}

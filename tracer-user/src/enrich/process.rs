@@ -1,0 +1,84 @@
+//! What `/proc` says of a process.
+
+use procfs::process::Process;
+
+use crate::attribute::Identity;
+
+/// Identity of a process, if the one that `/proc` shows now started when the kernel said
+/// (`started_ns`: nanoseconds since boot); a process that has exited, or whose pid is another's by
+/// now, gives nothing.
+#[must_use]
+pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
+    let process = Process::new(tgid.try_into().ok()?).ok()?;
+    let stat = process.stat().ok()?;
+    let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
+    if stat.starttime != started_ns / tick_ns {
+        return None;
+    }
+    let cgroup = cgroup(&process);
+    Some(Identity {
+        exe: process.exe().ok().map(|path| path.to_string_lossy().into_owned()),
+        cmdline: process.cmdline().ok().filter(|line| !line.is_empty()).map(|line| line.join(" ")),
+        ppid: u32::try_from(stat.ppid).ok(),
+        container: cgroup.as_deref().and_then(container_id),
+        unit: cgroup.as_deref().and_then(unit),
+        cgroup,
+    })
+}
+
+/// The v2 path; where v2 holds nothing but the root (hybrid hosts), the longest v1 path.
+fn cgroup(process: &Process) -> Option<String> {
+    let groups = process.cgroups().ok()?;
+    let unified = groups.iter().find(|group| group.hierarchy == 0).map(|group| &group.pathname);
+    let longest = groups.iter().map(|group| &group.pathname).max_by_key(|path| path.len());
+    unified.filter(|path| path.as_str() != "/").or(longest).cloned()
+}
+
+/// Docker, containerd, CRI-O and podman all put the 64 hexadecimal digits of the container's id
+/// into the last components of the path.
+fn container_id(cgroup: &str) -> Option<String> {
+    const LEN: usize = 64;
+    let words = cgroup.split(|c: char| !c.is_ascii_alphanumeric());
+    words
+        .filter(|word| word.len() == LEN && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .next_back()
+        .map(str::to_owned)
+}
+
+/// The innermost systemd unit.
+fn unit(cgroup: &str) -> Option<String> {
+    let is_unit = |part: &&str| part.ends_with(".service") || part.ends_with(".scope");
+    cgroup.rsplit('/').find(is_unit).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn container_ids_and_units_come_from_the_path() {
+        let id = "0123456789abcdef".repeat(4);
+        for path in [
+            format!("/docker/{id}"),
+            format!("/system.slice/docker-{id}.scope"),
+            format!("/kubepods.slice/kubepods-pod1.slice/cri-containerd-{id}.scope"),
+            format!("/machine.slice/libpod-{id}.scope/container"),
+        ] {
+            assert_eq!(container_id(&path).as_ref(), Some(&id), "{path}");
+        }
+        assert_eq!(container_id("/user.slice/user-0.slice/session-1.scope"), None);
+        assert_eq!(unit("/system.slice/nginx.service").as_deref(), Some("nginx.service"));
+        assert_eq!(unit("/user.slice"), None);
+    }
+
+    #[test]
+    fn a_process_is_known_by_its_start() {
+        let me = Process::myself().unwrap();
+        let tick_ns = 1_000_000_000 / procfs::ticks_per_second();
+        let started_ns = me.stat().unwrap().starttime * tick_ns;
+        let pid = std::process::id();
+        let identity = identity(pid, started_ns).unwrap();
+        assert_eq!(identity.exe.unwrap(), std::env::current_exe().unwrap().to_string_lossy());
+        assert_eq!(super::identity(pid, started_ns + 10 * tick_ns), None, "another process");
+    }
+}

@@ -1,0 +1,85 @@
+//! Attaches what the plan lists, and says what the kernel refused.
+
+use std::{collections::BTreeSet, error::Error as _, fs::File};
+
+use anyhow::{Context as _, anyhow, bail};
+use aya::{
+    Btf, Ebpf,
+    programs::{BtfTracePoint, CgroupAttachMode, CgroupSockAddr, FExit, RawTracePoint},
+};
+
+use super::{
+    Hooks, cgroup,
+    plan::{Hook, Kind, Need, PLAN},
+};
+use crate::record::Degradation;
+
+pub(super) fn attach(mut ebpf: Ebpf, btf: &Btf, follow_command: bool) -> anyhow::Result<Hooks> {
+    let mut attached: BTreeSet<&str> = BTreeSet::new();
+    let mut names = Vec::new();
+    let mut degraded = Vec::new();
+    for hook in PLAN {
+        match hook.need {
+            Need::Instead(other) if attached.contains(other) => continue,
+            Need::FollowCommand if !follow_command => continue,
+            _ => {}
+        }
+        match attach_one(&mut ebpf, btf, hook) {
+            Ok(()) => {
+                attached.insert(hook.program);
+                names.push(hook.hook.to_owned());
+            }
+            Err(why) if matches!(hook.need, Need::Always | Need::FollowCommand) => {
+                return Err(why.context(format!("cannot attach to {}", hook.hook)));
+            }
+            Err(why) => degraded.push(Degradation {
+                what: hook.hook.to_owned(),
+                why: one_line(&why),
+                effect: hook.without.to_owned(),
+            }),
+        }
+    }
+    Ok(Hooks { ebpf, attached: names, degraded })
+}
+
+fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> anyhow::Result<()> {
+    let program = ebpf.program_mut(hook.program).ok_or_else(|| anyhow!("not in the BPF object"))?;
+    match hook.kind {
+        Kind::BtfTracepoint => {
+            let program: &mut BtfTracePoint = program.try_into()?;
+            program.load(hook.hook, btf)?;
+            program.attach()?;
+        }
+        Kind::RawTracepoint => {
+            let program: &mut RawTracePoint = program.try_into()?;
+            program.load()?;
+            program.attach(hook.hook)?;
+        }
+        Kind::FunctionExit => {
+            let program: &mut FExit = program.try_into()?;
+            program.load(hook.hook, btf)?;
+            program.attach()?;
+        }
+        Kind::CgroupConnect => {
+            let Some(root) = cgroup::mount_point() else {
+                bail!("no cgroup2 hierarchy is mounted");
+            };
+            let directory = File::open(&root)
+                .with_context(|| format!("cannot open {}", root.display()))?;
+            let program: &mut CgroupSockAddr = program.try_into()?;
+            program.load()?;
+            program.attach(directory, CgroupAttachMode::AllowMultiple)?;
+        }
+    }
+    Ok(())
+}
+
+/// The innermost reason is the kernel's own; what the verifier logged is too long for a line.
+fn one_line(why: &anyhow::Error) -> String {
+    let innermost = why.root_cause();
+    let mut text = why.to_string();
+    if innermost.source().is_none() && innermost.to_string() != text {
+        text = format!("{text}: {innermost}");
+    }
+    text.lines().next().unwrap_or_default().trim_end_matches(". Verifier output:").to_owned()
+}

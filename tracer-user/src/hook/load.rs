@@ -1,0 +1,102 @@
+//! Fits the BPF object to the running kernel and loads it.
+
+use anyhow::Context as _;
+use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned};
+use tracer_ebpf::config::{ABSENT, FILTER_LEN, Layout, Settings};
+
+use super::{Hooks, Plain, attach};
+use crate::kernel::Kernel;
+
+/// Loose packets a second and CPU that are handed over: a flood of strangers must not fill the ring.
+const LOOSE_PACKETS_PER_SECOND: u32 = 2000;
+
+/// What this run wants to see.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Size of the ring buffer, bytes: a power of two, at least a page.
+    pub ring_bytes: u32,
+    /// Most attempts that are tracked at once.
+    pub max_attempts: u32,
+    /// Follow connections that came up to their end (`--all`).
+    pub follow_open: bool,
+    /// Hand over evidence of connections that are not connecting, too (`--events`).
+    pub all_evidence: bool,
+    /// Only the processes given to [`Hooks::follow`] and their descendants.
+    pub follow_command: bool,
+    /// Only these processes; empty: all.
+    pub pids: Vec<u32>,
+    /// Only these users; empty: all.
+    pub uids: Vec<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            ring_bytes: 8 << 20,
+            max_attempts: 65_536,
+            follow_open: false,
+            all_evidence: false,
+            follow_command: false,
+            pids: Vec::new(),
+            uids: Vec::new(),
+        }
+    }
+}
+
+/// Loads and attaches every program that this kernel allows.
+///
+/// # Errors
+/// One line that says what the kernel refused, where a program is missing without which there is
+/// nothing to tell.
+pub fn start(kernel: &Kernel, options: &Options) -> anyhow::Result<Hooks> {
+    let btf = Btf::from_sys_fs().context("cannot read the kernel's types (BTF)")?;
+    let ebpf = load(&btf, kernel.layout, settings(kernel, options), options)?;
+    attach::attach(ebpf, &btf, options.follow_command)
+}
+
+fn load(btf: &Btf, layout: Layout, settings: Settings, options: &Options) -> anyhow::Result<Ebpf> {
+    let (layout, settings) = (Plain(layout), Plain(settings));
+    let mut loader = EbpfLoader::new();
+    loader
+        .btf(Some(btf))
+        .verifier_log_level(VerifierLogLevel::DISABLE)
+        .override_global("LAYOUT", &layout, true)
+        .override_global("SETTINGS", &settings, true)
+        .map_max_entries("EVENTS", options.ring_bytes)
+        .map_max_entries("ATTEMPTS", options.max_attempts);
+    let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcpwhy-bpf.o"));
+    loader.load(object).context("the kernel refused the BPF maps")
+}
+
+fn settings(kernel: &Kernel, options: &Options) -> Settings {
+    let (pids, pids_len) = filter(&options.pids);
+    let (uids, uids_len) = filter(&options.uids);
+    Settings {
+        benign_drops: kernel.reasons.benign_bitmap(),
+        no_socket: kernel.reasons.drop_reason_value("NO_SOCKET").unwrap_or(ABSENT),
+        follow_open: options.follow_open.into(),
+        all_evidence: options.all_evidence.into(),
+        follow_command: options.follow_command.into(),
+        has_cookie: kernel.has_cookie.into(),
+        has_retval: kernel.has_retval.into(),
+        loose_packets_per_second: LOOSE_PACKETS_PER_SECOND,
+        pids,
+        pids_len,
+        uids,
+        uids_len,
+        own_tgid: std::process::id(),
+    }
+}
+
+/// A filter that the kernel half can hold: unused places repeat the first value. Where there are
+/// too many values it filters nothing, and user space does it all.
+fn filter(values: &[u32]) -> ([u32; FILTER_LEN], u32) {
+    match (values.first(), u32::try_from(values.len())) {
+        (Some(&first), Ok(len)) if values.len() <= FILTER_LEN => {
+            let mut places = [first; FILTER_LEN];
+            places[..values.len()].copy_from_slice(values);
+            (places, len)
+        }
+        _ => ([0; FILTER_LEN], 0),
+    }
+}

@@ -1,0 +1,56 @@
+//! The hooks: which there are, what each is for, and how they are loaded and attached.
+//!
+//! Links detach when [`Hooks`] is dropped; nothing is pinned, so a killed tracer leaves nothing behind.
+
+mod attach;
+pub mod cgroup;
+pub mod counts;
+mod load;
+pub mod plan;
+pub mod sweep;
+
+use aya::{Ebpf, maps::MapData};
+
+pub use self::load::{Options, start};
+use crate::record::Degradation;
+
+/// The loaded and attached BPF programs.
+pub struct Hooks {
+    ebpf: Ebpf,
+    /// Names of the attached hooks, in the order of [`plan::PLAN`].
+    pub attached: Vec<String>,
+    /// What could not be attached, and why.
+    pub degraded: Vec<Degradation>,
+}
+
+impl Hooks {
+    /// The ring buffer's map.
+    ///
+    /// # Errors
+    /// Where it was taken already.
+    pub fn take_ring(&mut self) -> anyhow::Result<aya::maps::RingBuf<MapData>> {
+        let map = self.ebpf.take_map("EVENTS");
+        Ok(map.ok_or_else(|| anyhow::anyhow!("the ring buffer was taken already"))?.try_into()?)
+    }
+
+    /// Follows a process and its descendants (for programs loaded with
+    /// [`Options::follow_command`]).
+    ///
+    /// # Errors
+    /// Where the kernel refuses the update.
+    pub fn follow(&mut self, tgid: u32) -> anyhow::Result<()> {
+        let map = self.ebpf.map_mut("FOLLOWED");
+        let map = map.ok_or_else(|| anyhow::anyhow!("the table of followed processes is missing"))?;
+        aya::maps::HashMap::<_, u32, u64>::try_from(map)?.insert(tgid, 0, 0)?;
+        Ok(())
+    }
+}
+
+/// Plain data that the kernel may read or write as bytes.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Plain<T>(T);
+
+// SAFETY: used for the wire types only: `repr(C)` structures of fixed-width integers without
+// padding, of which every bit pattern is a value.
+unsafe impl<T: Copy + 'static> aya::Pod for Plain<T> {}
