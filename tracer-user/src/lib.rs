@@ -1,2 +1,3 @@
 //! tcpwhy
+pub mod kernel;
 pub mod record;

@@ -1,0 +1,165 @@
+//! Names of drop and reset reasons. Both enumerations are renumbered from release to release, so
+//! only the running kernel's BTF tells what a number means.
+
+use std::collections::BTreeMap;
+
+use super::btf::Btf;
+
+/// Reasons that say nothing of a failure: each occurs in connections that are well. By name, so
+/// that a kernel without one of them is served too.
+const BENIGN: &[&str] = &[
+    // Not drops: the packet is still in use, or served its purpose.
+    "NOT_DROPPED_YET",
+    "CONSUMED",
+    // A socket's queue at its close; one with every graceful close.
+    "QUEUE_PURGE",
+    // Data that the receiver already has: the sender retransmitted too much.
+    "TCP_OLD_DATA",
+    // A segment wholly before the window: a duplicate, or a keep-alive probe.
+    "TCP_OLD_SEQUENCE",
+    // An acknowledgement that a later one overtook.
+    "TCP_OLD_ACK",
+    // The same, by its time stamp: split from TCP_RFC7323_PAWS because it is harmless.
+    "TCP_RFC7323_PAWS_ACK",
+    // Data that already waits in the out-of-order queue.
+    "TCP_OFOMERGE",
+    // Frames for another machine, seen because the device is promiscuous.
+    "OTHERHOST",
+    // Unicast inside a link-layer broadcast: a copy, which RFC 1122 (3.3.6) wants dropped.
+    "UNICAST_IN_L2_MULTICAST",
+    // Unix sockets are no part of the network.
+    "UNIX_DISCONNECT",
+    "UNIX_SKIP_OOB",
+];
+
+/// What the running kernel calls its reasons.
+#[derive(Clone, Debug, Default)]
+pub struct ReasonNames {
+    drops: BTreeMap<u32, String>,
+    resets: BTreeMap<u32, String>,
+}
+
+impl ReasonNames {
+    /// Takes the names from `enum skb_drop_reason` (5.17 and later,
+    /// include/net/dropreason-core.h), `enum qdisc_drop_reason` (7.2) and `enum sk_rst_reason`
+    /// (6.10, include/net/rstreason.h). A kernel without them has no names.
+    pub fn from_btf(btf: &Btf) -> Self {
+        let mut drops = names(btf, "skb_drop_reason", &["SKB_DROP_REASON_", "SKB_"]);
+        // The upper half of a reason is its subsystem; core reasons keep their own numbers.
+        let mut qdisc = names(btf, "qdisc_drop_reason", &[]);
+        qdisc.retain(|value, _| value >> 16 != 0);
+        drops.append(&mut qdisc);
+        Self {
+            drops,
+            resets: names(btf, "sk_rst_reason", &["SK_RST_REASON_"]),
+        }
+    }
+
+    /// Why a packet was dropped: `NETFILTER_DROP`, `NO_SOCKET`, `NOT_SPECIFIED`, ...
+    pub fn drop_reason(&self, value: u32) -> Option<&str> {
+        self.drops.get(&value).map(String::as_str)
+    }
+
+    /// The number of a drop reason, by the name that [`Self::drop_reason`] gives.
+    pub fn drop_reason_value(&self, name: &str) -> Option<u32> {
+        self.drops
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(value, _)| *value)
+    }
+
+    /// Why a reset was sent: `NO_SOCKET`, `TCP_STATE`, ...
+    pub fn reset_reason(&self, value: u32) -> Option<&str> {
+        self.resets.get(&value).map(String::as_str)
+    }
+
+    /// One bit for each drop reason below 256 that is ordinary, not evidence of a failure.
+    pub fn benign_bitmap(&self) -> [u64; 4] {
+        let mut bitmap = [0; 4];
+        for value in BENIGN
+            .iter()
+            .filter_map(|name| self.drop_reason_value(name))
+        {
+            let word = usize::try_from(value / 64)
+                .ok()
+                .and_then(|word| bitmap.get_mut(word));
+            if let Some(word) = word {
+                *word |= 1 << (value % 64);
+            }
+        }
+        bitmap
+    }
+}
+
+/// An enumeration's names without the first prefix that fits and without the enumerators that
+/// are no reasons: the count, the mask, and those that begin with `__`.
+fn names(btf: &Btf, enumeration: &str, prefixes: &[&str]) -> BTreeMap<u32, String> {
+    let mut names = BTreeMap::new();
+    for (name, value) in btf.enumerators(enumeration).unwrap_or_default() {
+        let stripped = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix));
+        let name = stripped.unwrap_or(&name);
+        let marker =
+            name.starts_with("__") || matches!(name, "MAX" | "SUBSYS_MASK" | "QDISC_DROP_MAX");
+        if let (false, Ok(value)) = (marker, u32::try_from(value)) {
+            names.insert(value, name.to_owned());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn sample() -> ReasonNames {
+        let drops = [
+            (1, "CONSUMED"),
+            (2, "NOT_SPECIFIED"),
+            (104, "QUEUE_PURGE"),
+            (300, "OTHERHOST"),
+        ];
+        ReasonNames {
+            drops: drops
+                .into_iter()
+                .map(|(value, name)| (value, name.to_owned()))
+                .collect(),
+            resets: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn the_bitmap_holds_ordinary_reasons_only() {
+        assert_eq!(sample().benign_bitmap(), [1 << 1, 1 << (104 - 64), 0, 0]);
+        assert_eq!(ReasonNames::default().benign_bitmap(), [0; 4]);
+    }
+
+    #[test]
+    fn names_and_values_agree() {
+        assert_eq!(sample().drop_reason(2), Some("NOT_SPECIFIED"));
+        assert_eq!(sample().drop_reason_value("NOT_SPECIFIED"), Some(2));
+        assert_eq!(sample().drop_reason(0), None);
+        assert_eq!(sample().drop_reason_value("NO_SOCKET"), None);
+    }
+
+    #[test]
+    fn the_running_kernel_names_its_reasons() {
+        let names = ReasonNames::from_btf(&Btf::from_sys_fs().unwrap());
+        for name in ["NO_SOCKET", "NETFILTER_DROP", "NOT_SPECIFIED", "TCP_CSUM"] {
+            let value = names.drop_reason_value(name).unwrap();
+            assert_eq!(names.drop_reason(value), Some(name));
+        }
+        assert_eq!(names.drop_reason_value("MAX"), None);
+        assert_eq!(names.drop_reason_value("SUBSYS_MASK"), None);
+        assert_ne!(names.benign_bitmap(), [0; 4]);
+        let no_socket = names.drop_reason_value("NO_SOCKET").unwrap();
+        assert_eq!(
+            names.benign_bitmap()[no_socket as usize / 64] >> (no_socket % 64) & 1,
+            0
+        );
+        if !names.resets.is_empty() {
+            assert!(names.resets.values().any(|name| name == "NO_SOCKET"));
+        }
+    }
+}
