@@ -49,6 +49,8 @@ absent_by_default! {
         pub sock_err,
         /// `sock.sk_err_soft`.
         pub sock_err_soft,
+        /// `sock.sk_dst_cache`.
+        pub sock_dst_cache,
         /// `sock.sk_mark`.
         pub sock_mark,
         /// `inet_sock.inet_sport`.
@@ -97,6 +99,12 @@ absent_by_default! {
         pub dev_ifindex,
         /// `net_device.name`.
         pub dev_name,
+        /// `net_device.flags`.
+        pub dev_flags,
+        /// `net_device.state`, its low 4 bytes.
+        pub dev_state,
+        /// `net_device.mtu`.
+        pub dev_mtu,
         /// `dst_entry.dev`.
         pub dst_dev,
         /// `dst_entry.error`, 2 bytes.

@@ -188,6 +188,30 @@ wire! {
 }
 
 wire! {
+    /// The network device that a socket sends through: that of its cached route.
+    pub struct Path {
+        /// Name of the device; empty where the socket has no route.
+        pub device: [u8; DEVICE_LEN],
+        /// Its index.
+        pub device_index: u32,
+        /// `net_device.flags`: [`device::UP`].
+        pub flags: u32,
+        /// `net_device.state`: [`device::NO_CARRIER`].
+        pub link_state: u32,
+        /// Its MTU, bytes.
+        pub mtu: u32,
+    }
+}
+
+/// Bits of a network device's state.
+pub mod device {
+    /// `IFF_UP` (`include/uapi/linux/if.h`), in [`super::Path::flags`].
+    pub const UP: u32 = 1;
+    /// `__LINK_STATE_NOCARRIER` (`include/linux/netdevice.h`), in [`super::Path::link_state`].
+    pub const NO_CARRIER: u32 = 1 << 2;
+}
+
+wire! {
     /// A TCP packet's header.
     pub struct Packet {
         /// Source address.
@@ -230,6 +254,8 @@ wire! {
         pub head: Head,
         /// The socket's two ends.
         pub tuple: Tuple,
+        /// The device that it sends through.
+        pub path: Path,
         /// `bpf_get_socket_cookie`; 0 where the kernel has none for tracing programs.
         pub cookie: u64,
         /// `tcp_sock.bytes_sent`.
@@ -316,6 +342,8 @@ wire! {
         pub head: Head,
         /// The socket's two ends.
         pub tuple: Tuple,
+        /// The device that it sends through.
+        pub path: Path,
         /// What transmitting returned: 0, a negative errno or a `NET_XMIT_*` code.
         /// Before 6.18 the hook fires only for 0.
         pub err: i32,

@@ -1,6 +1,6 @@
 //! What a `struct sock *` tells, read from any context.
 
-use tracer_ebpf::{config::ABSENT, event::Tuple};
+use tracer_ebpf::{config::ABSENT, event::{Path, Tuple}};
 
 use crate::kernel::{self, layout, read};
 
@@ -68,5 +68,18 @@ pub(crate) fn tuple(sk: u64) -> Tuple {
         protocol: read(sk, layout!(sock_protocol)),
         netns: netns(sk),
         state: tcp_state(sk),
+    }
+}
+
+/// The device that a full socket sends through.
+#[inline(always)]
+pub(crate) fn path(sk: u64) -> Path {
+    let dev: u64 = read(read(sk, layout!(sock_dst_cache)), layout!(dst_dev));
+    Path {
+        device: read(dev, layout!(dev_name)),
+        device_index: read(dev, layout!(dev_ifindex)),
+        flags: read(dev, layout!(dev_flags)),
+        link_state: read::<u64>(dev, layout!(dev_state)) as u32,
+        mtu: read(dev, layout!(dev_mtu)),
     }
 }

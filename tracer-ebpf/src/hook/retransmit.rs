@@ -34,6 +34,7 @@ pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
         unsafe {
             (*event).head = ring::head(kind::RETRANSMIT, sk, attempt_ns);
             (*event).tuple = socket::tuple(sk);
+            (*event).path = socket::path(sk);
             (*event).err = match layout!(arg_retransmit_err) {
                 ABSENT => 0,
                 _ => ctx.arg::<u64>(2) as i32,

@@ -201,6 +201,7 @@ fn emit_event(sk: u64, attempt_ns: u64, entry: Option<&Entry>, old: u32, new: u3
         unsafe {
             (*event).head = ring::head(kind::STATE, sk, attempt_ns);
             (*event).tuple = socket::tuple(sk);
+            (*event).path = socket::path(sk);
             (*event).cookie = cookie;
             (*event).bytes_sent = read(sk, layout!(tcp_bytes_sent));
             (*event).bytes_retrans = read(sk, layout!(tcp_bytes_retrans));

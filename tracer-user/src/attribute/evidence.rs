@@ -159,14 +159,11 @@ impl Evidence {
         tuple: &Tuple,
     ) {
         let seen = describe_drop(drop, place, matched_by, tuple);
-        let same = self.drops.iter_mut().find(|other| is_same_kind(other, &seen));
-        match same {
-            Some(other) => {
-                other.count += 1;
-                other.last_ns = other.last_ns.max(seen.last_ns);
-            }
-            None if self.drops.len() < MAX_KINDS => self.drops.push(seen),
-            None => {}
+        if let Some(other) = self.drops.iter_mut().find(|other| is_same_kind(other, &seen)) {
+            other.count += 1;
+            other.last_ns = other.last_ns.max(seen.last_ns);
+        } else if self.drops.len() < MAX_KINDS {
+            self.drops.push(seen);
         }
     }
 
@@ -181,10 +178,10 @@ impl Evidence {
         let same = |other: &&mut IcmpSeen| {
             (other.kind, other.code, other.netns) == (seen.kind, seen.code, seen.netns)
         };
-        match self.icmp.iter_mut().find(same) {
-            Some(other) => other.last_ns = other.last_ns.max(seen.last_ns),
-            None if self.icmp.len() < MAX_KINDS => self.icmp.push(seen),
-            None => {}
+        if let Some(other) = self.icmp.iter_mut().find(same) {
+            other.last_ns = other.last_ns.max(seen.last_ns);
+        } else if self.icmp.len() < MAX_KINDS {
+            self.icmp.push(seen);
         }
     }
 

@@ -19,8 +19,10 @@ use crate::{decode::Event, record::MatchedBy};
 /// How long an attempt that has ended waits for evidence that follows.
 pub const HOLD_NS: u64 = 10_000_000;
 
-/// `TCP_ESTABLISHED` (`include/net/tcp_states.h`).
+/// TCP states (`include/net/tcp_states.h`).
 const ESTABLISHED: u32 = 1;
+const SYN_SENT: u32 = 2;
+const SYN_RECEIVED: u32 = 3;
 
 /// An attempt that something happened to, and that has not ended.
 #[derive(Default)]
@@ -52,6 +54,8 @@ pub struct Tracker {
     losses: VecDeque<Loss>,
     /// Attempts whose evidence was forgotten since too many were open.
     pub evicted: u64,
+    /// Failures that two hooks saw.
+    pub twins: u64,
 }
 
 /// Events lost in a span of time.
@@ -80,6 +84,7 @@ impl Tracker {
             ended: VecDeque::new(),
             losses: VecDeque::new(),
             evicted: 0,
+            twins: 0,
         }
     }
 
@@ -165,6 +170,24 @@ impl Tracker {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.ended.len()
+    }
+
+    /// Of those, the ones that failed (or lost a race).
+    #[must_use]
+    pub fn waiting_failures(&self) -> usize {
+        let is_failure = |attempt: &&Attempt| match &attempt.end {
+            End::State(state) => matches!(state.old, SYN_SENT | SYN_RECEIVED),
+            End::Unsent(_) => true,
+        };
+        self.ended.iter().filter(is_failure).count()
+    }
+
+    /// Thread-group id of an attempt's owner, if it is known.
+    #[must_use]
+    pub fn owner(&self, sk: u64, start_ns: u64) -> Option<u32> {
+        let waiting = self.ended.iter().rev();
+        let mut waiting = waiting.filter(|ended| (ended.sk, ended.start_ns) == (sk, start_ns));
+        waiting.next()?.owner.map(|owner| owner.tgid)
     }
 
     /// Loose evidence that had to go before its attempt had ended.
@@ -256,6 +279,7 @@ impl Tracker {
                 state.err = unsent.err;
             }
             self.open.remove(&key.0);
+            self.twins += 1;
             return;
         }
         self.end(key.0, key.1, End::Unsent(unsent));

@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 
 use tracer_ebpf::event::{self, Head, Short, Wire, kind};
 
-pub use self::names::{Names, Place};
+pub use self::names::{Conntrack, Names, Place};
 
 /// Something that happened, as one hook saw it.
 #[derive(Clone, Debug, PartialEq)]

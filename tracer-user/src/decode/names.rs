@@ -17,6 +17,27 @@ pub struct Place {
     pub hook: Option<&'static str>,
     /// Netfilter engine.
     pub engine: Option<&'static str>,
+    /// For packets that connection tracking had no entry for: what it says of itself.
+    pub conntrack: Option<Conntrack>,
+}
+
+/// Connection tracking in the network namespace of a drop, asked right after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conntrack {
+    /// Entries (`nf_conntrack_count`).
+    pub count: Option<u64>,
+    /// Most entries (`nf_conntrack_max`).
+    pub max: Option<u64>,
+    /// A rule that refuses packets of the state `invalid`.
+    pub invalid_rule: Option<String>,
+}
+
+impl Conntrack {
+    /// True where no entry is free.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!((self.count, self.max), (Some(count), Some(max)) if max != 0 && count >= max)
+    }
 }
 
 /// Looks names up, and remembers them: places repeat.
@@ -92,11 +113,16 @@ impl Names {
         let frames: Vec<&str> =
             drop.stack[..depth].iter().filter_map(|&address| symbols.resolve(address)).collect();
         let location = symbols.resolve(drop.location);
+        let netfilter = match reason.as_deref() {
+            Some(reason) => reason == "NETFILTER_DROP",
+            None => matches!(location, Some("nf_hook_slow" | "nft_do_chain")),
+        };
         Place {
             reason,
             location: location.map(Into::into),
-            hook: stack::netfilter_hook(&frames),
-            engine: location.and_then(|location| stack::engine(location, &frames)),
+            hook: netfilter.then(|| stack::netfilter_hook(&frames)).flatten(),
+            engine: netfilter.then(|| stack::engine(&frames)).flatten(),
+            conntrack: None,
         }
     }
 

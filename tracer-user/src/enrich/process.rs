@@ -28,7 +28,7 @@ pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
 
 /// The v2 path; where v2 holds nothing but the root (hybrid hosts), the longest v1 path.
 fn cgroup(process: &Process) -> Option<String> {
-    let groups = process.cgroups().ok()?;
+    let groups = process.cgroups().ok()?.0;
     let unified = groups.iter().find(|group| group.hierarchy == 0).map(|group| &group.pathname);
     let longest = groups.iter().map(|group| &group.pathname).max_by_key(|path| path.len());
     unified.filter(|path| path.as_str() != "/").or(longest).cloned()

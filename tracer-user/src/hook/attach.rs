@@ -1,6 +1,6 @@
 //! Attaches what the plan lists, and says what the kernel refused.
 
-use std::{collections::BTreeSet, error::Error as _, fs::File};
+use std::{collections::BTreeSet, fs::File};
 
 use anyhow::{Context as _, anyhow, bail};
 use aya::{
@@ -76,10 +76,6 @@ fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> anyhow::Result<()> {
 
 /// The innermost reason is the kernel's own; what the verifier logged is too long for a line.
 fn one_line(why: &anyhow::Error) -> String {
-    let innermost = why.root_cause();
-    let mut text = why.to_string();
-    if innermost.source().is_none() && innermost.to_string() != text {
-        text = format!("{text}: {innermost}");
-    }
+    let text = format!("{why:#}");
     text.lines().next().unwrap_or_default().trim_end_matches(". Verifier output:").to_owned()
 }

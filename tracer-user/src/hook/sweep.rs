@@ -12,31 +12,41 @@ use super::{Hooks, Plain};
 /// An attempt stays at most so long between `connect()` and `SYN_SENT`: a route lookup.
 const SETTLED_AFTER_NS: u64 = 100_000_000;
 
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The events that the kernel half would have sent.
+    pub events: Vec<(Attempt, Unsent)>,
+    /// Attempts that began too recently to tell.
+    pub young: u64,
+}
+
 impl Hooks {
     /// Takes the attempts out of the table that began long enough before `now_ns`
-    /// (`CLOCK_MONOTONIC`) and never came to a SYN: the events that the kernel half would have sent.
+    /// (`CLOCK_MONOTONIC`) and never came to a SYN.
     ///
     /// # Errors
     /// Where the kernel refuses to read the table: a defect.
-    pub fn sweep(&mut self, now_ns: u64) -> anyhow::Result<Vec<(Attempt, Unsent)>> {
+    pub fn sweep(&mut self, now_ns: u64) -> anyhow::Result<Found> {
         let map = self.ebpf.map_mut("ATTEMPTS");
         let map = map.ok_or_else(|| anyhow!("the table of attempts is missing"))?;
         let mut table = HashMap::<_, u64, Plain<Entry>>::try_from(map)?;
         // Entries come and go while we look: one that vanishes is no error.
-        let stale: Vec<(u64, Entry)> = table
+        let called: Vec<(u64, Entry)> = table
             .iter()
             .flatten()
             .map(|(sk, entry)| (sk, entry.0))
             .filter(|(_, entry)| entry.phase == phase::CALLED)
-            .filter(|(_, entry)| now_ns.saturating_sub(entry.start_ns) > SETTLED_AFTER_NS)
             .collect();
-        let mut events = Vec::new();
-        for (sk, entry) in stale {
-            if table.remove(&sk).is_ok() {
-                events.push(as_events(sk, &entry, now_ns));
+        let mut found = Found::default();
+        for (sk, entry) in called {
+            if now_ns.saturating_sub(entry.start_ns) <= SETTLED_AFTER_NS {
+                found.young += 1;
+            } else if table.remove(&sk).is_ok() {
+                found.events.push(as_events(sk, &entry, now_ns));
             }
         }
-        Ok(events)
+        Ok(found)
     }
 }
 

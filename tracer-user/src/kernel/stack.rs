@@ -17,7 +17,7 @@ const BOUNDARIES: [&str; 5] = [
 /// Callers of `nf_hook_slow`, as seen on 6.18, and what inlining makes of them elsewhere.
 const HOOKS: [(&str, &[&str]); 8] = [
     (
-        "PREROUTING",
+        "prerouting",
         &[
             "ip_rcv",
             "ipv6_rcv",
@@ -28,11 +28,11 @@ const HOOKS: [(&str, &[&str]); 8] = [
             "ip_sabotage_in",
         ],
     ),
-    ("INPUT", &["ip_local_deliver", "ip6_input"]),
-    ("FORWARD", &["ip_forward", "ip6_forward"]),
+    ("input", &["ip_local_deliver", "ip6_input"]),
+    ("forward", &["ip_forward", "ip6_forward"]),
     // IPv6 has no counterpart of __ip_local_out on TCP's way: ip6_xmit calls the hook itself.
     (
-        "OUTPUT",
+        "output",
         &[
             "__ip_local_out",
             "ip_local_out",
@@ -47,7 +47,7 @@ const HOOKS: [(&str, &[&str]); 8] = [
         ],
     ),
     (
-        "POSTROUTING",
+        "postrouting",
         &[
             "ip_output",
             "ip_mc_output",
@@ -155,68 +155,68 @@ mod tests {
     /// Stacks seen on 6.18, from the freeing on; `softirq` stands for [`SOFTIRQ`].
     const SEEN: &[(&str, &str)] = &[
         (
-            "OUTPUT",
+            "output",
             "nft_do_chain nft_do_chain_inet nf_hook_slow __ip_local_out ip_local_out __ip_queue_xmit \
             __tcp_transmit_skb tcp_connect",
         ),
         (
-            "OUTPUT",
+            "output",
             "nft_do_chain nft_do_chain_inet nf_hook_slow ip6_xmit inet6_csk_xmit __tcp_transmit_skb",
         ),
         (
-            "OUTPUT",
+            "output",
             "nft_do_chain nft_do_chain_inet nf_hook_slow __ip_local_out ip_build_and_send_pkt \
             tcp_v4_send_synack tcp_conn_request tcp_rcv_state_process tcp_v4_do_rcv tcp_v4_rcv \
             ip_protocol_deliver_rcu ip_local_deliver_finish softirq",
         ),
         (
-            "OUTPUT",
+            "output",
             "nft_do_chain nft_do_chain_inet nf_hook_slow __ip_local_out ip_push_pending_frames \
             ip_send_unicast_reply tcp_v4_send_reset tcp_v4_rcv softirq",
         ),
         (
-            "OUTPUT",
+            "output",
             "nft_do_chain nft_do_chain_inet nf_hook_slow ip6_xmit tcp_v6_send_response \
             tcp_v6_send_reset tcp_v6_rcv ip6_protocol_deliver_rcu ip6_input_finish ip6_input softirq",
         ),
         (
-            "POSTROUTING",
+            "postrouting",
             "nft_do_chain nft_do_chain_inet nf_hook_slow ip_output __ip_queue_xmit",
         ),
         (
-            "POSTROUTING",
+            "postrouting",
             "nft_do_chain nft_do_chain_inet nf_hook_slow ip6_output ip6_xmit inet6_csk_xmit",
         ),
         (
-            "POSTROUTING",
+            "postrouting",
             "nft_do_chain nft_do_chain_inet nf_hook_slow ip_output softirq",
         ),
         (
-            "POSTROUTING",
+            "postrouting",
             "nft_do_chain nft_do_chain_inet nf_hook_slow ip6_output softirq",
         ),
         (
-            "PREROUTING",
+            "prerouting",
             "nft_do_chain nft_do_chain_inet nf_hook_slow ip_rcv softirq",
         ),
         (
-            "PREROUTING",
+            "prerouting",
             "nft_do_chain nft_do_chain_inet nf_hook_slow ipv6_rcv softirq",
         ),
         (
-            "FORWARD",
+            "forward",
             "nft_do_chain nft_do_chain_inet nf_hook_slow ip_forward softirq",
         ),
         (
-            "FORWARD",
+            "forward",
             "nft_do_chain nft_do_chain_inet nf_hook_slow ip6_forward softirq",
         ),
         (
-            "INPUT",
+            "input",
             "nft_do_chain nft_do_chain_inet nf_hook_slow ip_local_deliver softirq",
         ),
         (
-            "INPUT",
+            "input",
             "nft_do_chain nft_do_chain_inet nf_hook_slow ip6_input softirq",
         ),
         (
@@ -239,9 +239,9 @@ mod tests {
 
     /// iptables-legacy, on 6.18 too.
     const SEEN_LEGACY: &[(&str, &str)] = &[
-        ("INPUT", "nf_hook_slow ip_local_deliver softirq"),
+        ("input", "nf_hook_slow ip_local_deliver softirq"),
         (
-            "OUTPUT",
+            "output",
             "nf_hook_slow __ip_local_out ip_local_out __ip_queue_xmit __tcp_transmit_skb",
         ),
     ];
@@ -270,14 +270,14 @@ mod tests {
     #[test]
     fn what_is_left_of_inline_functions_is_passed_over() {
         let stack = ["nf_hook_slow", "nf_hook", "NF_HOOK", "ip_rcv"];
-        assert_eq!(netfilter_hook(&stack), Some("PREROUTING"));
+        assert_eq!(netfilter_hook(&stack), Some("prerouting"));
         let list = [
             "nf_hook_slow",
             "nf_hook_slow_list",
             "ip_sublist_rcv",
             "ip_list_rcv",
         ];
-        assert_eq!(netfilter_hook(&list), Some("PREROUTING"));
+        assert_eq!(netfilter_hook(&list), Some("prerouting"));
         assert_eq!(
             netfilter_hook(&["nf_hook_slow", "br_nf_pre_routing"]),
             Some("bridge")

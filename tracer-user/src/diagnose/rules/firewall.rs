@@ -84,16 +84,50 @@ fn dropped(case: &Case<'_>, drop: &SeenDrop) -> Finding {
         finding.confidence = finding.confidence.min(Confidence::Likely);
         finding = finding.missing(format!("what became of the other {unexplained} SYNs"));
     }
-    with_place(case, drop, finding)
+    with_place(case, drop, conntrack_links(drop, cause, finding))
 }
 
-/// Conntrack drops by itself only what it has no room for, outside of any table of rules
-/// (`nf_conntrack_in`): then no rule engine stands on the stack.
-fn kind(drop: &SeenDrop) -> (&'static str, &str) {
-    match drop.place.engine {
-        Some(engine) => ("firewall-drop", engine),
-        None => ("firewall-drop", "netfilter"),
+/// Conntrack drops by itself only what it has no room for (`nf_conntrack_in`), at the hooks that it
+/// sits on; what it calls invalid is dropped by a rule.
+fn kind(drop: &SeenDrop) -> (&'static str, String) {
+    let engine = engine(drop).to_owned();
+    let Some(conntrack) = &drop.place.conntrack else {
+        return ("firewall-drop", engine);
+    };
+    let at_conntrack = matches!(drop.place.hook, Some("prerouting" | "output"));
+    if conntrack.is_full() && at_conntrack && engine == "netfilter" {
+        return ("conntrack-full", "connection tracking (its table is full)".to_owned());
     }
+    match &conntrack.invalid_rule {
+        Some(_) => ("conntrack-invalid", format!("{engine} (connection tracking called it invalid)")),
+        None => ("firewall-drop", engine),
+    }
+}
+
+/// What connection tracking said of itself, where that decided.
+fn conntrack_links(drop: &SeenDrop, cause: &str, mut finding: Finding) -> Finding {
+    let Some(conntrack) = &drop.place.conntrack else {
+        return finding;
+    };
+    match cause {
+        "conntrack-full" => {
+            finding = finding.why(format!(
+                "nf_conntrack_count {} of nf_conntrack_max {}",
+                conntrack.count.unwrap_or(0),
+                conntrack.max.unwrap_or(0)
+            ));
+            finding.confidence = finding.confidence.min(Confidence::Likely);
+        }
+        "conntrack-invalid" => {
+            finding = finding
+                .why("connection tracking had no entry for the packet, so its state was invalid")
+                .why(format!("rule: {}", conntrack.invalid_rule.as_deref().unwrap_or("?")))
+                .missing("which rule it was: inferred from the ruleset");
+            finding.confidence = finding.confidence.min(Confidence::Likely);
+        }
+        _ => {}
+    }
+    finding
 }
 
 fn with_place(case: &Case<'_>, drop: &SeenDrop, mut finding: Finding) -> Finding {

@@ -1,0 +1,399 @@
+//! From verdicts to records: every field filled from evidence, or left out.
+
+use tracer_ebpf::event::{Head, Owner, Tuple, owner_flag};
+
+use crate::{
+    attribute::{Attempt, End, Evidence, Identity},
+    clock::Clock,
+    decode::Event as Seen,
+    diagnose::Verdict,
+    errno, net,
+    record::{
+        Connection, Direction, Drop, Endpoint, Event, Failure, Family, Icmp, MatchedBy, Phase,
+        Process, Reset, Severity, Socket, Tcp, Timing,
+    },
+};
+
+/// The record of a failed attempt.
+#[must_use]
+pub fn failure(attempt: &Attempt, verdict: &Verdict, clock: Clock) -> Failure {
+    let process = process(attempt);
+    let finding = &verdict.finding;
+    let socket = socket(attempt.tuple(), attempt.cookie());
+    Failure {
+        id: id(attempt, clock),
+        time: clock.utc(attempt.end_ns()),
+        direction: Direction::Outbound,
+        phase: Phase::Connect,
+        cause: finding.cause.to_owned(),
+        confidence: finding.confidence,
+        severity: verdict.severity,
+        stuck_on: verdict.stuck_on.map(str::to_owned),
+        errno: verdict.errno.map(errno::name_or_number),
+        summary: format!(
+            "{} could not reach {}: {}",
+            subject(attempt, process.as_ref()),
+            far_end(&socket),
+            finding.what
+        ),
+        why: verdict.why.clone(),
+        fix: finding.fix.clone(),
+        missing: finding.missing.clone(),
+        process,
+        socket,
+        timing: timing(attempt, clock),
+        tcp: tcp(attempt),
+        drops: drops(&attempt.evidence),
+        resets: resets(attempt),
+        icmp: icmp(attempt),
+        lost: attempt.lost,
+    }
+}
+
+/// The record of an attempt that did not fail.
+#[must_use]
+pub fn connection(attempt: &Attempt, outcome: &str, ended: &str, clock: Clock) -> Connection {
+    let process = process(attempt);
+    let socket = socket(attempt.tuple(), attempt.cookie());
+    Connection {
+        id: id(attempt, clock),
+        time: clock.utc(attempt.end_ns()),
+        direction: Direction::Outbound,
+        outcome: outcome.to_owned(),
+        severity: Severity::Info,
+        summary: format!(
+            "{} {ended} {}",
+            subject(attempt, process.as_ref()),
+            far_end(&socket)
+        ),
+        process,
+        socket,
+        timing: timing(attempt, clock),
+        tcp: tcp(attempt),
+    }
+}
+
+fn subject(attempt: &Attempt, process: Option<&Process>) -> String {
+    match process {
+        Some(process) => format!("{}[{}]", process.comm, process.pid),
+        None if attempt.is_kernels_own() => "the kernel".to_owned(),
+        None => "an unknown process".to_owned(),
+    }
+}
+
+fn far_end(socket: &Socket) -> String {
+    ends(socket.remote)
+}
+
+fn ends(end: Endpoint) -> String {
+    match end.port {
+        Some(port) => std::net::SocketAddr::new(end.addr, port).to_string(),
+        None => end.addr.to_string(),
+    }
+}
+
+/// Time, then what tells attempts of the same millisecond apart: sorts by time, and a replay gives
+/// the same.
+fn id(attempt: &Attempt, clock: Clock) -> String {
+    let utc_ns = i128::from(attempt.end_ns()) + i128::from(clock.offset_ns);
+    let millis = u64::try_from(utc_ns / 1_000_000).unwrap_or(0);
+    let tuple = attempt.tuple();
+    let start = u128::from(attempt.start_ns & 0xffff_ffff_ffff);
+    let rest = start << 32 | u128::from(tuple.local_port) << 16 | u128::from(tuple.netns & 0xffff);
+    ulid::Ulid::from_parts(millis, rest).to_string()
+}
+
+/// The owner, in its own words where it was asked in time.
+#[must_use]
+pub fn process(attempt: &Attempt) -> Option<Process> {
+    let owner = attempt.process_owner()?;
+    let mut process = owner_only(owner);
+    if let Some(known) = &attempt.process {
+        process.ppid = Some(known.ppid).filter(|&ppid| ppid != 0);
+        process.ns_pid = Some(known.ns_tgid).filter(|&pid| pid != owner.tgid && pid != 0);
+        process.cmdline = command_line(known);
+        process.exe = executable(known);
+    }
+    if let Some(identity) = attempt.identity.as_deref() {
+        add_identity(&mut process, identity);
+    }
+    Some(process)
+}
+
+fn owner_only(owner: &Owner) -> Process {
+    let comm = net::name(&owner.comm).unwrap_or_default();
+    let thread_comm = net::name(&owner.thread_comm).filter(|name| *name != comm);
+    Process {
+        pid: owner.tgid,
+        tid: owner.tid,
+        comm,
+        thread_comm,
+        uid: owner.uid,
+        ..Process::default()
+    }
+}
+
+/// The kernel half took it when the attempt began: what `/proc` says later only fills gaps.
+fn add_identity(process: &mut Process, identity: &Identity) {
+    process.exe = process.exe.take().or_else(|| identity.exe.clone());
+    // The kernel half keeps the beginning only.
+    let longer = identity.cmdline.as_ref().filter(|line| {
+        process.cmdline.as_ref().is_none_or(|taken| line.starts_with(taken.as_str()))
+    });
+    process.cmdline = longer.cloned().or_else(|| process.cmdline.take());
+    process.ppid = process.ppid.or(identity.ppid);
+    process.cgroup.clone_from(&identity.cgroup);
+    process.container.clone_from(&identity.container);
+    process.unit.clone_from(&identity.unit);
+}
+
+fn command_line(process: &tracer_ebpf::event::Process) -> Option<String> {
+    let len = usize::try_from(process.cmdline_len).ok()?.min(process.cmdline.len());
+    let bytes = process.cmdline[..len].strip_suffix(&[0]).unwrap_or(&process.cmdline[..len]);
+    let text = String::from_utf8_lossy(bytes).replace('\0', " ");
+    (!text.is_empty()).then_some(text)
+}
+
+/// Components stand innermost first. A component that fills its place may have been longer.
+fn executable(process: &tracer_ebpf::event::Process) -> Option<String> {
+    let depth = usize::try_from(process.exe_depth).ok()?.min(process.exe.len());
+    if process.exe_whole == 0 || depth == 0 {
+        return None;
+    }
+    let mut path = String::new();
+    for component in process.exe[..depth].iter().rev() {
+        if component[component.len() - 2] != 0 {
+            return None;
+        }
+        path.push('/');
+        path.push_str(&net::name(component)?);
+    }
+    Some(path)
+}
+
+/// `AF_INET6`, `IPPROTO_MPTCP`: the socket's own family may differ from its packets'.
+const AF_INET6: u16 = 10;
+
+/// The two ends, as records have them.
+#[must_use]
+pub fn socket(tuple: &Tuple, cookie: Option<u64>) -> Socket {
+    let end = |address: [u8; 16], port: u16| Endpoint {
+        addr: net::address(address),
+        port: (port != 0).then_some(port),
+    };
+    let remote = end(tuple.remote, tuple.remote_port);
+    let local = end(tuple.local, tuple.local_port);
+    let unchosen = local.addr.is_unspecified() && local.port.is_none();
+    Socket {
+        family: if remote.addr.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 },
+        ipv4_mapped: tuple.family == AF_INET6 && remote.addr.is_ipv4(),
+        local: (!unchosen).then_some(local),
+        remote,
+        netns: (tuple.netns != 0).then_some(tuple.netns),
+        cookie,
+        mptcp: false,
+    }
+}
+
+fn timing(attempt: &Attempt, clock: Clock) -> Timing {
+    let syn_sent = match &attempt.end {
+        End::State(state) if matches!(state.old, 2 | 3) => Some(state.segs_out),
+        End::State(_) => None,
+        End::Unsent(_) => Some(0),
+    };
+    Timing {
+        start: (attempt.start_ns != 0).then(|| clock.utc(attempt.start_ns)),
+        elapsed_us: attempt.elapsed_ns().map(|ns| ns / 1000),
+        syn_sent,
+    }
+}
+
+/// Names of TCP states (RFC 9293, 3.3.2), by the kernel's numbers (`include/net/tcp_states.h`).
+#[must_use]
+pub fn state_name(state: u32) -> &'static str {
+    const NAMES: [&str; 14] = [
+        "UNKNOWN",
+        "ESTABLISHED",
+        "SYN_SENT",
+        "SYN_RECV",
+        "FIN_WAIT1",
+        "FIN_WAIT2",
+        "TIME_WAIT",
+        "CLOSE",
+        "CLOSE_WAIT",
+        "LAST_ACK",
+        "LISTEN",
+        "CLOSING",
+        "NEW_SYN_RECV",
+        "BOUND_INACTIVE",
+    ];
+    usize::try_from(state).ok().and_then(|state| NAMES.get(state)).copied().unwrap_or("UNKNOWN")
+}
+
+fn tcp(attempt: &Attempt) -> Option<Tcp> {
+    let End::State(state) = &attempt.end else {
+        return None;
+    };
+    Some(Tcp {
+        state: state_name(state.old).to_owned(),
+        retransmits: state.retransmits,
+        srtt_us: state.srtt_us,
+        bytes_sent: state.bytes_sent.saturating_sub(state.bytes_retrans),
+        bytes_received: state.bytes_received,
+    })
+}
+
+fn drops(evidence: &Evidence) -> Vec<Drop> {
+    let one = |seen: &crate::attribute::SeenDrop| Drop {
+        reason: seen.place.reason.as_deref().map(str::to_owned),
+        location: seen.place.location.as_deref().map(str::to_owned),
+        hook: seen.place.hook.map(str::to_owned),
+        engine: seen.place.engine.map(str::to_owned),
+        count: seen.count,
+        direction: seen.way.name().to_owned(),
+        packet: seen.packet.name().to_owned(),
+        netns: (seen.netns != 0).then_some(seen.netns),
+        device: seen.device.clone(),
+        matched_by: seen.matched_by,
+    };
+    evidence.drops.iter().map(one).collect()
+}
+
+fn resets(attempt: &Attempt) -> Vec<Reset> {
+    let evidence = &attempt.evidence;
+    let netns = attempt.tuple().netns;
+    let received = evidence.resets_received.iter().map(|_| Reset {
+        direction: "received".to_owned(),
+        reason: None,
+        netns: (netns != 0).then_some(netns),
+        matched_by: MatchedBy::Socket,
+    });
+    let sent = evidence.resets_sent.iter().map(|seen| Reset {
+        direction: "sent".to_owned(),
+        reason: seen.reason.as_deref().map(str::to_owned),
+        netns: (seen.netns != 0).then_some(seen.netns),
+        matched_by: seen.matched_by,
+    });
+    received.chain(sent).collect()
+}
+
+fn icmp(attempt: &Attempt) -> Vec<Icmp> {
+    let evidence = &attempt.evidence;
+    let netns = attempt.tuple().netns;
+    let sent = evidence.icmp.iter().map(|seen| Icmp {
+        direction: "sent".to_owned(),
+        kind: u8::try_from(seen.kind).ok(),
+        code: u8::try_from(seen.code).ok(),
+        errno: None,
+        netns: (seen.netns != 0).then_some(seen.netns),
+        matched_by: seen.matched_by,
+    });
+    let received = evidence.soft_errors.iter().map(|&(_, err)| Icmp {
+        direction: "received".to_owned(),
+        kind: None,
+        code: None,
+        errno: Some(errno::name_or_number(err)),
+        netns: (netns != 0).then_some(netns),
+        matched_by: MatchedBy::Socket,
+    });
+    sent.chain(received).collect()
+}
+
+/// One piece of evidence as it happened; `None` for what is no evidence.
+#[must_use]
+pub fn event(seen: &Seen, owner: Option<&Owner>, clock: Clock) -> Option<Event> {
+    let (hook, summary, socket, detail) = evidence(seen)?;
+    let head: &Head = seen.head();
+    let owner = owner.filter(|owner| owner.flags & owner_flag::KERNEL_THREAD == 0);
+    Some(Event {
+        time: clock.utc(head.time_ns),
+        hook: hook.to_owned(),
+        summary,
+        matched_by: (head.attempt_ns != 0).then_some(MatchedBy::Socket),
+        process: owner.map(owner_only),
+        socket,
+        detail: detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+    })
+}
+
+type Evident = (&'static str, String, Option<Socket>, Vec<(&'static str, serde_json::Value)>);
+
+fn evidence(seen: &Seen) -> Option<Evident> {
+    Some(match seen {
+        Seen::Process(_) | Seen::Attempt(_) => return None,
+        Seen::State(state) => (
+            "inet_sock_set_state",
+            format!("{} -> {}", state_name(state.old), state_name(state.new)),
+            Some(socket(&state.tuple, None)),
+            vec![("err", state.err.into()), ("err_soft", state.err_soft.into())],
+        ),
+        Seen::Unsent(unsent) => (
+            "connect",
+            "connect() ended before a SYN".to_owned(),
+            Some(socket(&unsent.tuple, None)),
+            vec![("err", unsent.err.into()), ("cgroup_err", unsent.cgroup_err.into())],
+        ),
+        Seen::Retransmit(again) => (
+            "tcp_retransmit_skb",
+            format!("{} retransmission {}", state_name(again.tuple.state), again.retransmits),
+            Some(socket(&again.tuple, None)),
+            vec![("err", again.err.into()), ("retransmits", again.retransmits.into())],
+        ),
+        Seen::SynackRetransmit(again) => (
+            "tcp_retransmit_synack",
+            format!("SYN-ACK retransmission {}", again.retransmits),
+            Some(socket(&again.tuple, None)),
+            vec![("retransmits", again.retransmits.into())],
+        ),
+        Seen::ResetSent(reset, reason) => (
+            "tcp_send_reset",
+            "RST sent".to_owned(),
+            Some(packet_socket(&reset.packet)),
+            vec![("reason", reason.as_deref().into())],
+        ),
+        Seen::ResetReceived(reset) => (
+            "tcp_receive_reset",
+            "RST received".to_owned(),
+            Some(socket(&reset.tuple, None)),
+            vec![],
+        ),
+        Seen::SocketError(error) => (
+            "inet_sk_error_report",
+            format!("soft error {}", errno::name_or_number(error.err_soft)),
+            Some(socket(&error.tuple, None)),
+            vec![("err", error.err.into()), ("err_soft", error.err_soft.into())],
+        ),
+        Seen::Drop(drop, place) => (
+            "kfree_skb",
+            format!("dropped: {}", place.reason.as_deref().unwrap_or("no reason")),
+            Some(packet_socket(&drop.packet)),
+            vec![
+                ("reason", place.reason.as_deref().into()),
+                ("location", place.location.as_deref().into()),
+                ("hook", place.hook.into()),
+                ("tcp_flags", drop.packet.flags.into()),
+                ("device", net::name(&drop.device).into()),
+            ],
+        ),
+        Seen::IcmpSent(icmp) => (
+            "icmp_send",
+            format!("ICMP type {} code {} sent", icmp.kind, icmp.code),
+            Some(packet_socket(&icmp.packet)),
+            vec![("icmp_type", icmp.kind.into()), ("code", icmp.code.into())],
+        ),
+    })
+}
+
+/// A packet's two ends, its source as the local one.
+fn packet_socket(packet: &tracer_ebpf::event::Packet) -> Socket {
+    let end = |address: [u8; 16], port: u16| Endpoint { addr: net::address(address), port: Some(port) };
+    Socket {
+        family: if packet.ip_version == 4 { Family::Ipv4 } else { Family::Ipv6 },
+        ipv4_mapped: false,
+        local: Some(end(packet.source, packet.source_port)),
+        remote: end(packet.destination, packet.destination_port),
+        netns: (packet.netns != 0).then_some(packet.netns),
+        cookie: None,
+        mptcp: false,
+    }
+}

@@ -1,0 +1,134 @@
+//! Asks the kernel's route lookup (`RTM_GETROUTE`, rtnetlink(7)) what it says of a destination.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    route::{RouteAddress, RouteAttribute, RouteMessage, RouteType},
+};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use tracer_ebpf::event::Unsent;
+
+use super::netns;
+use crate::{attribute::RouteAnswer, net};
+
+/// An answer serves a burst of the same question.
+const FRESH: Duration = Duration::from_millis(50);
+/// Answers remembered at most.
+const MAX_ANSWERS: usize = 1024;
+
+/// What the lookup depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Question {
+    netns: u32,
+    destination: IpAddr,
+    /// `SO_MARK`.
+    mark: u32,
+    /// `SO_BINDTODEVICE`.
+    device: u32,
+}
+
+/// Asks, and remembers for a moment.
+#[derive(Default)]
+pub struct Routes {
+    answers: HashMap<Question, (Instant, RouteAnswer)>,
+}
+
+impl Routes {
+    /// What the route lookup says of an attempt's destination, in its network namespace.
+    pub fn ask(&mut self, unsent: &Unsent, tgid: u32) -> RouteAnswer {
+        let question = Question {
+            netns: unsent.tuple.netns,
+            destination: net::address(unsent.tuple.remote),
+            mark: unsent.mark,
+            device: unsent.bound_device,
+        };
+        if let Some((since, answer)) = self.answers.get(&question)
+            && since.elapsed() < FRESH
+        {
+            return answer.clone();
+        }
+        if self.answers.len() >= MAX_ANSWERS {
+            self.answers.clear();
+        }
+        let answer = netns::within(question.netns, tgid, move || look_up(&question))
+            .unwrap_or_else(|why| RouteAnswer::Unknown(why.to_string()));
+        self.answers.insert(question, (Instant::now(), answer.clone()));
+        answer
+    }
+}
+
+/// One request, one answer, in the network namespace of this thread.
+fn look_up(question: &Question) -> anyhow::Result<RouteAnswer> {
+    let mut request = NetlinkMessage::new(
+        NetlinkHeader::default(),
+        NetlinkPayload::from(RouteNetlinkMessage::GetRoute(message(question))),
+    );
+    request.header.flags = NLM_F_REQUEST;
+    request.header.sequence_number = 1;
+    request.finalize();
+    let mut bytes = vec![0; request.buffer_len()];
+    request.serialize(&mut bytes);
+    let mut socket = Socket::new(NETLINK_ROUTE)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    socket.send(&bytes, 0)?;
+    let (answer, _) = socket.recv_from_full()?;
+    let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer)?;
+    Ok(match answer.payload {
+        NetlinkPayload::Error(error) => RouteAnswer::Refused(error.raw_code().abs()),
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(route)) => {
+            refusal(route.header.kind).map_or(RouteAnswer::Found, RouteAnswer::Refused)
+        }
+        _ => RouteAnswer::Unknown("the kernel's answer was not a route".to_owned()),
+    })
+}
+
+fn message(question: &Question) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    let (family, length, address) = match question.destination {
+        IpAddr::V4(address) => (AddressFamily::Inet, 32, RouteAddress::Inet(address)),
+        IpAddr::V6(address) => (AddressFamily::Inet6, 128, RouteAddress::Inet6(address)),
+    };
+    message.header.address_family = family;
+    message.header.destination_prefix_length = length;
+    message.attributes.push(RouteAttribute::Destination(address));
+    if question.mark != 0 {
+        message.attributes.push(RouteAttribute::Mark(question.mark));
+    }
+    if question.device != 0 {
+        message.attributes.push(RouteAttribute::Oif(question.device));
+    }
+    message
+}
+
+/// IPv6 answers with the refusing route itself (`fib6_prop`, `net/ipv6/route.c`).
+fn refusal(kind: RouteType) -> Option<i32> {
+    match kind {
+        RouteType::BlackHole => Some(libc::EINVAL),
+        RouteType::Unreachable => Some(libc::EHOSTUNREACH),
+        RouteType::Prohibit => Some(libc::EACCES),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_has_a_route_in_every_namespace() {
+        let question = |destination: &str| Question {
+            netns: 0,
+            destination: destination.parse().unwrap(),
+            mark: 0,
+            device: 0,
+        };
+        assert_eq!(look_up(&question("127.0.0.1")).unwrap(), RouteAnswer::Found);
+    }
+}

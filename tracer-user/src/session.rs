@@ -1,0 +1,298 @@
+//! One run: hooks to ring to decoding to attribution to diagnosis to records, until it is told to
+//! stop. Everything impure is here; what comes between decoding and records is not.
+
+mod book;
+mod firewall;
+
+use std::{collections::HashMap, time::Duration};
+
+use tracer_ebpf::event::Owner;
+
+use self::book::Book;
+use crate::{
+    attribute::{Attempt, Tracker},
+    clock::{self, Clock},
+    compose,
+    decode::{Event, Names, decode},
+    diagnose::{self, Outcome},
+    enrich::{process, route::Routes},
+    hook::Hooks,
+    record::{Ledger, Record},
+    ring::Ring,
+};
+
+/// What a run hands out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// Connections that did not fail, too (`--all`).
+    pub connections: bool,
+    /// Each piece of evidence, too (`--events`).
+    pub events: bool,
+}
+
+/// One run.
+pub struct Session {
+    hooks: Hooks,
+    ring: Ring,
+    names: Names,
+    tracker: Tracker,
+    routes: Routes,
+    firewalls: firewall::Firewalls,
+    clock: Clock,
+    wanted: Wanted,
+    book: Book,
+    owners: HashMap<u64, Owner>,
+    lost: u64,
+    checked_ns: u64,
+    swept_ns: u64,
+    unsettled: u64,
+}
+
+/// How often attempts are looked for that never came to a SYN.
+const SWEEP_NS: u64 = 250_000_000;
+/// Records taken from the ring between two looks at the clock.
+const BATCH: usize = 8192;
+/// Owners remembered for `--events` at most.
+const MAX_OWNERS: usize = 65_536;
+
+impl Session {
+    /// Begins a run with attached hooks. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Where the ring buffer cannot be polled, or a clock not be read.
+    pub fn new(
+        mut hooks: Hooks,
+        names: Names,
+        wanted: Wanted,
+        max_attempts: usize,
+    ) -> anyhow::Result<Self> {
+        let ring = Ring::new(hooks.take_ring()?)?;
+        let now_ns = clock::monotonic_ns()?;
+        Ok(Self {
+            hooks,
+            ring,
+            names,
+            tracker: Tracker::new(max_attempts),
+            routes: Routes::default(),
+            firewalls: firewall::Firewalls::default(),
+            clock: Clock::measure()?,
+            wanted,
+            book: Book::default(),
+            owners: HashMap::new(),
+            lost: 0,
+            checked_ns: now_ns,
+            swept_ns: now_ns,
+            unsettled: 0,
+        })
+    }
+
+    /// The hooks of this run.
+    pub fn hooks(&mut self) -> &mut Hooks {
+        &mut self.hooks
+    }
+
+    /// How the kernel's clock is turned into UTC.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Waits until there may be something to do. Safe to cancel.
+    ///
+    /// # Errors
+    /// Where polling fails: a defect.
+    pub async fn wait(&mut self) -> anyhow::Result<()> {
+        let patience = match self.tracker.next_due_ns() {
+            Some(due_ns) => due_ns.saturating_sub(clock::monotonic_ns()?).clamp(1_000_000, SWEEP_NS),
+            None => SWEEP_NS,
+        };
+        self.ring.wait(Duration::from_nanos(patience)).await
+    }
+
+    /// Takes what waits in the ring, and hands out the records that are due.
+    ///
+    /// # Errors
+    /// Where the kernel refuses to read a map, or `show` cannot write.
+    pub fn step(&mut self, show: &mut dyn FnMut(Record) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let mut events = Vec::new();
+        loop {
+            // Taken before the ring is: what ended before this moment has its evidence in it.
+            let now_ns = clock::monotonic_ns()?;
+            let more = self.take(&mut events);
+            for event in events.drain(..) {
+                self.observe(event, show)?;
+            }
+            if !more {
+                self.sweep(now_ns, show)?;
+                self.check_losses(now_ns)?;
+                return self.hand_out(now_ns, show);
+            }
+        }
+    }
+
+    /// Ends the run: everything that has ended is handed out.
+    ///
+    /// # Errors
+    /// As [`Session::step`].
+    pub fn finish(&mut self, show: &mut dyn FnMut(Record) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        std::thread::sleep(Duration::from_nanos(crate::attribute::HOLD_NS));
+        self.step(show)?;
+        self.swept_ns = 0;
+        self.step(show)?;
+        self.hand_out(u64::MAX, show)
+    }
+
+    fn take(&mut self, events: &mut Vec<Event>) -> bool {
+        let (names, book) = (&mut self.names, &mut self.book);
+        self.ring.drain(BATCH, |record| match decode(record, names) {
+            Ok(event) => events.push(event),
+            Err(why) => book.undecodable(&why),
+        })
+    }
+
+    fn observe(
+        &mut self,
+        mut event: Event,
+        show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        if let Event::Drop(drop, place) = &mut event {
+            self.firewalls.enrich(drop, place);
+        }
+        if self.wanted.events {
+            self.show_event(&event, show)?;
+        }
+        let process = match &event {
+            Event::Process(process) => Some((process.tgid, process.started_ns)),
+            _ => None,
+        };
+        let unsent = match &event {
+            Event::Unsent(unsent) => Some(*unsent),
+            _ => None,
+        };
+        self.tracker.observe(event);
+        if let Some((tgid, started_ns)) = process
+            && let Some(identity) = process::identity(tgid, started_ns)
+        {
+            self.tracker.identify(tgid, started_ns, identity);
+        }
+        if let Some(unsent) = unsent.filter(|unsent| unsent.err == 0 && unsent.cgroup_err == 0) {
+            let tgid = self.tracker.owner(unsent.head.sk, unsent.head.attempt_ns);
+            let answer = self.routes.ask(&unsent, tgid.unwrap_or(0));
+            self.tracker.route_answer(unsent.head.sk, unsent.head.attempt_ns, answer);
+        }
+        Ok(())
+    }
+
+    fn show_event(
+        &mut self,
+        event: &Event,
+        show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        if let Event::Attempt(attempt) = event {
+            if self.owners.len() >= MAX_OWNERS {
+                self.owners.clear();
+            }
+            self.owners.insert(attempt.head.attempt_ns, attempt.owner);
+        }
+        let owner = self.owners.get(&event.head().attempt_ns);
+        match compose::event(event, owner, self.clock) {
+            Some(event) => show(Record::Event(Box::new(event))),
+            None => Ok(()),
+        }
+    }
+
+    /// Attempts that never came to a SYN while their socket lives on.
+    fn sweep(
+        &mut self,
+        now_ns: u64,
+        show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        if now_ns.saturating_sub(self.swept_ns) < SWEEP_NS {
+            return Ok(());
+        }
+        self.swept_ns = now_ns;
+        let unsettled = self.hooks.unsettled()?;
+        if unsettled == self.unsettled {
+            return Ok(());
+        }
+        let found = self.hooks.sweep(now_ns)?;
+        // What is still under way shows as a difference the next time, too.
+        self.unsettled = unsettled.saturating_sub(found.young);
+        for (attempt, unsent) in found.events {
+            self.book.swept += 1;
+            let owner = attempt.owner;
+            self.observe(Event::Attempt(attempt), show)?;
+            self.observe(Event::Unsent(unsent), show)?;
+            if let Some(identity) = process::identity(owner.tgid, owner.started_ns) {
+                self.tracker.identify(owner.tgid, owner.started_ns, identity);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_losses(&mut self, now_ns: u64) -> anyhow::Result<()> {
+        if self.tracker.waiting() == 0 && now_ns.saturating_sub(self.checked_ns) < SWEEP_NS {
+            return Ok(());
+        }
+        let lost = self.hooks.lost()?;
+        if lost > self.lost {
+            self.tracker.lost(self.checked_ns, clock::monotonic_ns()?, lost - self.lost);
+            self.lost = lost;
+        }
+        self.checked_ns = now_ns;
+        Ok(())
+    }
+
+    fn hand_out(
+        &mut self,
+        now_ns: u64,
+        show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        for attempt in self.tracker.due(now_ns) {
+            if let Some(record) = self.judge(&attempt) {
+                show(record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, attempt: &Attempt) -> Option<Record> {
+        let connection = |outcome: &str, ended: &str| {
+            let connection = compose::connection(attempt, outcome, ended, self.clock);
+            Some(Record::Connection(Box::new(connection)))
+        };
+        match diagnose::diagnose(attempt) {
+            Outcome::Failed(verdict) => {
+                let failure = compose::failure(attempt, &verdict, self.clock);
+                Some(Record::Failure(Box::new(failure)))
+            }
+            Outcome::LostRace { winner } => {
+                self.book.races += 1;
+                let ended = format!("gave up, since its attempt to {winner} came up first:");
+                self.wanted.connections.then(|| connection("abandoned", &ended)).flatten()
+            }
+            Outcome::Closed => {
+                self.wanted.connections.then(|| connection("closed", "had a connection to")).flatten()
+            }
+        }
+    }
+
+    /// Counts a failure that was written.
+    pub fn emitted(&mut self, cause: &str) {
+        self.book.emitted(cause);
+    }
+
+    /// Counts a failure that a filter left out.
+    pub fn filtered(&mut self) {
+        self.book.filtered += 1;
+    }
+
+    /// What was seen, emitted, filtered and lost so far.
+    ///
+    /// # Errors
+    /// Where the kernel refuses to read a map: a defect.
+    pub fn ledger(&mut self) -> anyhow::Result<Ledger> {
+        let counts = self.hooks.counts()?;
+        Ok(self.book.ledger(&counts, &self.tracker, &mut self.names))
+    }
+}
