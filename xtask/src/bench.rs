@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let tcpwhy = match &args.tcpwhy {
         Some(path) => path
             .canonicalize()
-            .with_context(|| format!("no {}", path.display()))?,
+            .with_context(|| format!("cannot measure {}", path.display()))?,
         None => {
             setup::toolchain()?;
             Project::find()?.build_tcpwhy()?

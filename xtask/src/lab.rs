@@ -34,9 +34,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if !args.no_packages {
         setup::packages(&project.root)?;
     }
-    let tcpwhy = project.build_tcpwhy()?;
     let mut build = project.cargo(["build", "--release", "--locked"]);
+    build.args(["--package", "tracer-user", "--bin", "tcpwhy"]);
     step::check(build.args(["--package", "tests", "--bin", "lab"]))?;
+    let tcpwhy = project.release("tcpwhy");
     let mut lab = root::command(&project.release("lab"), &[(TCPWHY_BIN, &tcpwhy)])?;
     if args.args.is_empty() {
         lab.arg("list");
