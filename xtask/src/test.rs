@@ -71,8 +71,13 @@ fn privileges() -> Result<()> {
     Ok(())
 }
 
-/// The tests, as root unless `--quick`.
+/// The tests, as root unless `--quick`: the runner's summary comes last.
 fn tests(project: &Project, steps: &mut Steps, args: &Args) -> Result<()> {
+    if args.args.is_empty() {
+        let mut examples = project.cargo(["test", "--workspace", "--doc", "--locked"]);
+        environment(&mut examples, project, args)?;
+        steps.command("examples in the documentation", &mut examples)?;
+    }
     let nextest = step::installed("cargo-nextest");
     let mut runner = if nextest {
         project.cargo(["nextest", "run", "--workspace", "--locked"])
@@ -86,11 +91,6 @@ fn tests(project: &Project, steps: &mut Steps, args: &Args) -> Result<()> {
         "tests (cargo test)"
     };
     steps.command(name, runner.args(&args.args))?;
-    if args.args.is_empty() {
-        let mut examples = project.cargo(["test", "--workspace", "--doc", "--locked"]);
-        environment(&mut examples, project, args)?;
-        steps.command("examples in the documentation", &mut examples)?;
-    }
     Ok(())
 }
 
