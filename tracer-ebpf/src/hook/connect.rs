@@ -4,7 +4,7 @@
 use aya_ebpf::{
     EbpfContext,
     bindings::bpf_sock_addr,
-    helpers::generated::{bpf_get_retval, bpf_get_socket_cookie},
+    helpers::generated::{bpf_get_retval, bpf_get_socket_cookie, bpf_probe_read_kernel},
     macros::{cgroup_sock_addr, fexit},
     programs::{FExitContext, SockAddrContext},
 };
@@ -65,6 +65,7 @@ fn begin(ctx: &SockAddrContext, family: u16, remote: [u8; 16]) -> i32 {
             (*address).__bindgen_anon_1.sk as u64,
         )
     };
+    let sk = as_number(sk);
     if protocol != IPPROTO_TCP as u32 {
         return ALLOW;
     }
@@ -99,6 +100,18 @@ fn begin(ctx: &SockAddrContext, family: u16, remote: [u8; 16]) -> i32 {
         count::hook(Hook::Connect, Count::MapFull);
     }
     ALLOW
+}
+
+/// The verifier knows this pointer as a socket, on which it forbids arithmetic: read back from
+/// memory, it is a number like in every other hook.
+#[inline(always)]
+fn as_number(pointer: u64) -> u64 {
+    let mut number = 0_u64;
+    // SAFETY: both are 8 bytes of this stack frame.
+    unsafe {
+        bpf_probe_read_kernel((&raw mut number).cast(), 8, (&raw const pointer).cast());
+    }
+    number
 }
 
 /// What the programs of the same event before this one decided. Ours is attached to the root, whose

@@ -1,5 +1,7 @@
 //! `skb:kfree_skb`: a packet was dropped, and why.
 
+use core::arch::asm;
+
 use aya_ebpf::{
     EbpfContext, helpers::generated::bpf_get_stack, macros::raw_tracepoint,
     programs::RawTracePointContext,
@@ -59,14 +61,21 @@ fn attempt_of(sk: u64, packet: &Packet) -> Option<u64> {
     None
 }
 
-/// Positions of arguments come from BTF, and the verifier wants each load at a fixed place.
+/// Positions of arguments come from BTF, and the verifier wants each load at a fixed place: written
+/// in assembly, since the compiler would make one load at a computed place of both.
 #[inline(always)]
 fn argument(ctx: &RawTracePointContext, position: u32) -> u64 {
+    let mut value = 0_u64;
+    let context = ctx.as_ptr();
     match position {
-        2 => ctx.arg(2),
-        3 => ctx.arg(3),
-        _ => 0,
+        // SAFETY: the context of a raw tracepoint is its arguments, 8 bytes each; that the
+        // tracepoint has so many, the kernel checks when it attaches.
+        2 => unsafe { asm!("{value} = *(u64 *)({context} + 16)", value = out(reg) value, context = in(reg) context) },
+        // SAFETY: as above.
+        3 => unsafe { asm!("{value} = *(u64 *)({context} + 24)", value = out(reg) value, context = in(reg) context) },
+        _ => {}
     }
+    value
 }
 
 #[inline(always)]

@@ -26,7 +26,7 @@ pub struct Case<'a> {
 
 /// How the task that closed the socket was ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub(super) enum Exit {
     /// By itself, with this status.
     Status(i32),
     /// Killed by this signal.

@@ -59,7 +59,7 @@ fn load(btf: &Btf, layout: Layout, settings: Settings, options: &Options) -> any
     let mut loader = EbpfLoader::new();
     loader
         .btf(Some(btf))
-        .verifier_log_level(VerifierLogLevel::DISABLE)
+        .verifier_log_level(verifier_log_level())
         .override_global("LAYOUT", &layout, true)
         .override_global("SETTINGS", &settings, true)
         .map_max_entries("EVENTS", options.ring_bytes)
@@ -99,4 +99,9 @@ fn filter(values: &[u32]) -> ([u32; FILTER_LEN], u32) {
         }
         _ => ([0; FILTER_LEN], 0),
     }
+}
+
+/// The verifier's log costs time and says nothing to users.
+fn verifier_log_level() -> VerifierLogLevel {
+    if true { VerifierLogLevel::default() } else { VerifierLogLevel::DISABLE }
 }

@@ -1,6 +1,6 @@
 //! The ring buffer's reader: hands out one record at a time, in the kernel's order.
 
-use std::{os::fd::AsRawFd as _, time::Duration};
+use std::time::Duration;
 
 use aya::maps::{MapData, RingBuf};
 use tokio::{io::unix::AsyncFd, time::timeout};
@@ -16,8 +16,10 @@ impl Ring {
     /// # Errors
     /// Where the kernel does not let it be polled.
     pub fn new(buffer: RingBuf<MapData>) -> anyhow::Result<Self> {
-        debug_assert!(buffer.as_raw_fd() >= 0);
-        Ok(Self { buffer: AsyncFd::new(buffer)? })
+        // SAFETY: the ring buffer owns its descriptor, and always gives the same one, until it is
+        // dropped, which is after AsyncFd has deregistered it.
+        let buffer = unsafe { AsyncFd::register(buffer) }?;
+        Ok(Self { buffer })
     }
 
     /// Hands each waiting record to `take`, at most `limit`; true if more may wait.
