@@ -1,2 +1,2 @@
 //! tcpwhy
-fn main(){}
+fn main() {}

@@ -1,0 +1,40 @@
+//! `bad-segments`: segments were damaged or did not fit.
+
+use super::{Cause, Place};
+
+pub(super) static CAUSE: Cause = Cause {
+    code: "bad-segments",
+    title: "segments were damaged or did not fit",
+    place: Place::Path,
+    sees: "connect() hangs and ends in ETIMEDOUT: answers arrive and are thrown away.",
+    path: "The receiver drops what fails its checks: IP header (IP_CSUM, IP_INHDR, \
+            PKT_TOO_SMALL), TCP checksum (TCP_CSUM), sequence, acknowledgement or timestamp \
+            (TCP_INVALID_SEQUENCE, TCP_INVALID_ACK_SEQUENCE, TCP_RFC7323_PAWS). Damaged \
+            offloads, and middleboxes that rewrite packets, are the usual makers.",
+    confirm: &[
+        "nstat -az TcpInCsumErrors TcpInErrs IpInHdrErrors TcpExtPAWSEstab",
+        "tcpdump -vvni DEV 'host REMOTE and tcp port PORT' | grep -i incorrect    (wrong \
+            only on receive; on send the card fills it in)",
+        "ethtool -k DEV | grep checksum",
+    ],
+    mend: &[
+        "ethtool -K DEV rx off tx off    (to test whether a checksum offload is at fault)",
+        "Update the network card's driver or firmware; look at middleboxes that rewrite TCP \
+            (NAT, load balancer, WAN optimiser)",
+    ],
+    drop_reasons: &[
+        "TCP_CSUM",
+        "SKB_CSUM",
+        "IP_CSUM",
+        "IP_INHDR",
+        "PKT_TOO_SMALL",
+        "TCP_INVALID_SEQUENCE",
+        "TCP_INVALID_END_SEQUENCE",
+        "TCP_INVALID_ACK_SEQUENCE",
+        "TCP_RFC7323_PAWS",
+        "TCP_RFC7323_PAWS_ACK",
+        "TCP_RFC7323_TSECR",
+    ],
+    errnos: &["ETIMEDOUT"],
+    sysctls: &[],
+};

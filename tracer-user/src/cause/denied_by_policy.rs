@@ -1,0 +1,30 @@
+//! `denied-by-policy`: a security policy of this host refused connect().
+
+use super::{Cause, Place};
+
+pub(super) static CAUSE: Cause = Cause {
+    code: "denied-by-policy",
+    title: "a security policy of this host refused connect()",
+    place: Place::Policy,
+    sees: "connect() fails at once with EPERM (\"Operation not permitted\") or EACCES \
+            (\"Permission denied\"); nothing is sent.",
+    path: "Before TCP is asked: a seccomp filter answers for the system call, \
+            security_socket_connect() asks the LSMs (SELinux, AppArmor, Landlock, BPF LSM), \
+            then tcp_v4_pre_connect() or tcp_v6_pre_connect() runs the connect4 or connect6 BPF \
+            programs of the process's cgroups.",
+    confirm: &[
+        "bpftool cgroup tree | grep -B2 connect",
+        "ausearch -m avc -ts recent; journalctl -k -g 'apparmor=\"DENIED\"'",
+        "grep -E 'Seccomp|NoNewPrivs' /proc/PID/status",
+        "cat /proc/PID/attr/current",
+    ],
+    mend: &[
+        "Allow it where it is denied: the SELinux or AppArmor profile, the sandbox's \
+            settings, or the agent that attached the BPF program (bpftool names it)",
+        "bpftool cgroup detach CGROUP connect4 id PROG    (in an emergency; an agent may put \
+            it back)",
+    ],
+    drop_reasons: &[],
+    errnos: &["EPERM", "EACCES"],
+    sysctls: &[],
+};

@@ -1,0 +1,29 @@
+//! `firewall-reject`: a firewall rejected the connection.
+
+use super::{Cause, Place};
+
+pub(super) static CAUSE: Cause = Cause {
+    code: "firewall-reject",
+    title: "a firewall rejected the connection",
+    place: Place::Policy,
+    sees: "connect() fails with ECONNREFUSED (reject with TCP reset or ICMP port unreachable), \
+            or with EHOSTUNREACH or EACCES (ICMP administratively prohibited), at once or at \
+            the first retransmission about 1 s later.",
+    path: "The reject target drops the SYN (NETFILTER_DROP) and answers it with an ICMP error \
+            or a RST of its own. A RST made by netfilter passes no reset tracepoint. An ICMP \
+            error that arrives while connect() still holds the socket is only noted \
+            (sk_err_soft) and takes effect at the next SYN.",
+    confirm: &[
+        "nft list ruleset | grep -n reject",
+        "iptables-save -c | grep REJECT",
+        "tcpdump -ni any 'host REMOTE and (icmp or icmp6 or tcp port PORT)'",
+    ],
+    mend: &[
+        "nft insert rule FAMILY TABLE CHAIN ip daddr REMOTE tcp dport PORT accept",
+        "iptables -I OUTPUT -d REMOTE -p tcp --dport PORT -j ACCEPT    (or INPUT, FORWARD)",
+        "Where the reject comes from another host, change it there",
+    ],
+    drop_reasons: &["NETFILTER_DROP"],
+    errnos: &["ECONNREFUSED", "EHOSTUNREACH", "EACCES"],
+    sysctls: &[],
+};

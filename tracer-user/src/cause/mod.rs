@@ -1,0 +1,272 @@
+//! The catalogue of causes: what each means, how the kernel gets there, how to confirm and mend it.
+//!
+//! One file per cause, one line in [`CAUSES`]. Text, `explain`, the command line and metrics read
+//! it; nothing else in the program describes a cause.
+
+mod abandoned;
+mod accept_queue_full;
+mod address_in_use;
+mod bad_segments;
+mod connection_refused;
+mod conntrack_full;
+mod conntrack_invalid;
+mod denied_by_policy;
+mod firewall_drop;
+mod firewall_reject;
+mod handshake_rejected;
+mod icmp_prohibited;
+mod icmp_unreachable;
+mod killed_by_admin;
+mod link_down;
+mod neighbor_unresolved;
+mod no_answer;
+mod no_route;
+mod out_of_memory;
+mod ports_exhausted;
+mod process_exited;
+pub mod reason;
+mod reverse_path_filter;
+mod route_blackhole;
+mod route_prohibited;
+mod route_unreachable;
+mod syn_queue_full;
+mod traffic_control_drop;
+mod unknown;
+
+/// Every cause, in the order of the fault tree: from this host outward, then back to the process.
+pub static CAUSES: &[&Cause] = &[
+    &no_route::CAUSE,
+    &route_blackhole::CAUSE,
+    &route_unreachable::CAUSE,
+    &ports_exhausted::CAUSE,
+    &link_down::CAUSE,
+    &out_of_memory::CAUSE,
+    &killed_by_admin::CAUSE,
+    &route_prohibited::CAUSE,
+    &denied_by_policy::CAUSE,
+    &firewall_drop::CAUSE,
+    &firewall_reject::CAUSE,
+    &traffic_control_drop::CAUSE,
+    &reverse_path_filter::CAUSE,
+    &conntrack_full::CAUSE,
+    &conntrack_invalid::CAUSE,
+    &neighbor_unresolved::CAUSE,
+    &icmp_unreachable::CAUSE,
+    &icmp_prohibited::CAUSE,
+    &no_answer::CAUSE,
+    &bad_segments::CAUSE,
+    &handshake_rejected::CAUSE,
+    &connection_refused::CAUSE,
+    &accept_queue_full::CAUSE,
+    &syn_queue_full::CAUSE,
+    &address_in_use::CAUSE,
+    &abandoned::CAUSE,
+    &process_exited::CAUSE,
+    &unknown::CAUSE,
+];
+
+/// One root cause of a failed connection.
+#[derive(Debug)]
+pub struct Cause {
+    /// Stable code, as in the `cause` field of a record.
+    pub code: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// Where in the fault tree it belongs.
+    pub place: Place,
+    /// What the application, and so its user, sees.
+    pub sees: &'static str,
+    /// How the kernel gets there, with its functions.
+    pub path: &'static str,
+    /// Commands that confirm it. Words in capitals (`REMOTE`, `PORT`, `DEV`) are to be filled in.
+    pub confirm: &'static [&'static str],
+    /// What mends it: commands first, then what no command can do.
+    pub mend: &'static [&'static str],
+    /// Kernel drop reasons that lead to it (`enum skb_drop_reason`, without the prefix).
+    pub drop_reasons: &'static [&'static str],
+    /// Errors that the application can get, symbolic; empty where it gets none.
+    pub errnos: &'static [&'static str],
+    /// Kernel settings that are at play; `explain` shows this host's present values.
+    pub sysctls: &'static [&'static str],
+}
+
+/// Where a cause lies: the branches of the fault tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// This host's routes, interfaces, ports and memory.
+    Host,
+    /// A rule that somebody wrote: firewall, tc, BPF, LSM, connection tracking.
+    Policy,
+    /// The network between the two hosts.
+    Path,
+    /// The other host's TCP.
+    Peer,
+    /// The listening service and its queues.
+    Service,
+    /// An established connection.
+    Stream,
+    /// The application that opened the connection.
+    Application,
+    /// Not known.
+    Unknown,
+}
+
+impl Place {
+    /// All places, in the order of the fault tree.
+    pub const ALL: [Self; 8] = [
+        Self::Host,
+        Self::Policy,
+        Self::Path,
+        Self::Peer,
+        Self::Service,
+        Self::Stream,
+        Self::Application,
+        Self::Unknown,
+    ];
+
+    /// Its name in lower case.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Policy => "policy",
+            Self::Path => "path",
+            Self::Peer => "peer",
+            Self::Service => "service",
+            Self::Stream => "stream",
+            Self::Application => "application",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// What belongs there, in a few words.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Host => "this host's routes, interfaces, ports and memory",
+            Self::Policy => "a rule that somebody wrote",
+            Self::Path => "the network between the two hosts",
+            Self::Peer => "the other host's TCP",
+            Self::Service => "the listening service and its queues",
+            Self::Stream => "an established connection",
+            Self::Application => "the application that opened the connection",
+            Self::Unknown => "the evidence names no place",
+        }
+    }
+}
+
+/// The cause with this code.
+#[must_use]
+pub fn find(code: &str) -> Option<&'static Cause> {
+    CAUSES.iter().copied().find(|cause| cause.code == code)
+}
+
+/// The causes that a drop reason (without the prefix) can lead to.
+pub fn by_drop_reason(reason: &str) -> impl Iterator<Item = &'static Cause> {
+    CAUSES
+        .iter()
+        .copied()
+        .filter(move |cause| cause.drop_reasons.contains(&reason))
+}
+
+/// The causes that can end in this error (symbolic name).
+pub fn by_errno(errno: &str) -> impl Iterator<Item = &'static Cause> {
+    CAUSES
+        .iter()
+        .copied()
+        .filter(move |cause| cause.errnos.contains(&errno))
+}
+
+/// Of `known`, the names most like `wrong`, best first: at most three, none that is far off.
+#[must_use]
+pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    /// Below this likeness (Jaro-Winkler, 0 to 1) a suggestion only confuses.
+    const ALIKE: f64 = 0.75;
+    let wrong = wrong.to_lowercase();
+    let mut scored: Vec<(f64, &str)> = known
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(&wrong, &name.to_lowercase()), name))
+        .filter(|&(likeness, _)| likeness >= ALIKE)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    scored.into_iter().map(|(_, name)| name).take(3).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::errno;
+
+    #[test]
+    fn codes_are_unique_and_kebab_case() {
+        let codes: BTreeSet<_> = CAUSES.iter().map(|cause| cause.code).collect();
+        assert_eq!(codes.len(), CAUSES.len());
+        for code in codes {
+            assert!(
+                code.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn causes_stand_in_the_order_of_the_fault_tree() {
+        assert!(CAUSES.iter().map(|cause| cause.place).is_sorted());
+    }
+
+    #[test]
+    fn every_cause_is_complete() {
+        for cause in CAUSES {
+            assert!(!cause.title.is_empty(), "{}", cause.code);
+            assert!(
+                cause.sees.ends_with('.') && cause.path.ends_with('.'),
+                "{}",
+                cause.code
+            );
+            assert!(
+                !cause.confirm.is_empty() && !cause.mend.is_empty(),
+                "{}",
+                cause.code
+            );
+            for name in cause.errnos {
+                assert!(errno::number(name).is_some(), "{}: {name}", cause.code);
+            }
+            for reason in cause.drop_reasons {
+                assert!(
+                    reason::meaning(reason).is_some(),
+                    "{}: {reason}",
+                    cause.code
+                );
+            }
+            for text in [cause.title, cause.sees, cause.path]
+                .iter()
+                .chain(cause.confirm)
+                .chain(cause.mend)
+            {
+                assert!(
+                    !text.chars().any(char::is_control),
+                    "{}: {text:?}",
+                    cause.code
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn finds_by_code_reason_and_errno() {
+        assert_eq!(find("no-answer").map(|cause| cause.code), Some("no-answer"));
+        assert!(find("no-such-cause").is_none());
+        assert!(by_drop_reason("IP_RPFILTER").any(|cause| cause.code == "reverse-path-filter"));
+        assert!(by_errno("ECONNREFUSED").any(|cause| cause.code == "connection-refused"));
+    }
+
+    #[test]
+    fn names_the_nearest() {
+        let codes = || CAUSES.iter().map(|cause| cause.code);
+        assert_eq!(nearest("firewal-drop", codes())[0], "firewall-drop");
+        assert_eq!(nearest("no-rout", codes())[0], "no-route");
+        assert!(nearest("zzz", codes()).is_empty());
+    }
+}

@@ -1,0 +1,35 @@
+//! `syn-queue-full`: the listener's SYN queue is full.
+
+use super::{Cause, Place};
+
+pub(super) static CAUSE: Cause = Cause {
+    code: "syn-queue-full",
+    title: "the listener's SYN queue is full",
+    place: Place::Service,
+    sees: "Some clients hang, retry and may end in ETIMEDOUT while the listener has many \
+            half-open connections.",
+    path: "As many handshakes are under way as the backlog allows and SYN cookies are off (or \
+            the queue nears tcp_max_syn_backlog): tcp_conn_request() drops the SYN \
+            (TCPReqQFullDrop, ListenDrops; no drop reason). A SYN flood, or clients whose \
+            SYN-ACKs get lost.",
+    confirm: &[
+        "ss -Htan state syn-recv 'sport = :PORT' | wc -l",
+        "nstat -az TcpExtTCPReqQFullDrop TcpExtTCPReqQFullDoCookies TcpExtListenDrops",
+        "ss -Htan state syn-recv 'sport = :PORT' | awk '{print $4}' | sort | uniq -c    (few \
+            clients or many?)",
+    ],
+    mend: &[
+        "sysctl -w net.ipv4.tcp_syncookies=1",
+        "Raise the backlog in the application's listen() call, net.core.somaxconn and \
+            net.ipv4.tcp_max_syn_backlog",
+        "Filter the flood upstream; or find why SYN-ACKs are not answered",
+    ],
+    drop_reasons: &[],
+    errnos: &["ETIMEDOUT"],
+    sysctls: &[
+        "net.ipv4.tcp_syncookies",
+        "net.ipv4.tcp_max_syn_backlog",
+        "net.core.somaxconn",
+        "net.ipv4.tcp_synack_retries",
+    ],
+};

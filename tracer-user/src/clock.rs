@@ -1,0 +1,135 @@
+//! The kernel's clock made readable.
+
+use std::io;
+
+use jiff::{Timestamp, tz::TimeZone};
+use nix::time::{ClockId, clock_gettime};
+
+/// Turns `CLOCK_MONOTONIC`, by which BPF programs stamp events (`bpf_ktime_get_ns`), into UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// Nanoseconds to add to `CLOCK_MONOTONIC` for UTC.
+    pub offset_ns: i64,
+}
+
+impl Clock {
+    /// Measures the offset between the two clocks, now.
+    ///
+    /// # Errors
+    /// Where the kernel refuses to read a clock.
+    pub fn measure() -> io::Result<Self> {
+        /// The tightest of so many readings counts: one may have been interrupted.
+        const READINGS: usize = 5;
+        let mut best: Option<(i64, i64)> = None;
+        for _ in 0..READINGS {
+            let before = now_ns(ClockId::CLOCK_MONOTONIC)?;
+            let utc = now_ns(ClockId::CLOCK_REALTIME)?;
+            let after = now_ns(ClockId::CLOCK_MONOTONIC)?;
+            let width = after - before;
+            if best.is_none_or(|(narrowest, _)| width < narrowest) {
+                best = Some((width, utc - (before + width / 2)));
+            }
+        }
+        let offset_ns = best.map_or(0, |(_, offset)| offset);
+        Ok(Self { offset_ns })
+    }
+
+    /// RFC 3339 with nanoseconds, UTC, of a monotonic time in nanoseconds.
+    #[must_use]
+    pub fn utc(self, monotonic_ns: u64) -> String {
+        rfc3339(i128::from(monotonic_ns) + i128::from(self.offset_ns))
+    }
+
+    /// RFC 3339 with nanoseconds, UTC, of this moment.
+    #[must_use]
+    pub fn utc_now() -> String {
+        rfc3339(Timestamp::now().as_nanosecond())
+    }
+}
+
+/// This moment on `CLOCK_MONOTONIC`, nanoseconds, as `bpf_ktime_get_ns` would give it.
+///
+/// # Errors
+/// Where the kernel refuses to read the clock.
+pub fn monotonic_ns() -> io::Result<u64> {
+    now_ns(ClockId::CLOCK_MONOTONIC).map(i64::unsigned_abs)
+}
+
+/// Time of day with milliseconds (`18:31:02.123`) in a time zone, of an RFC 3339 time.
+///
+/// What is no RFC 3339 time comes back as it is.
+#[must_use]
+pub fn time_of_day(rfc3339: &str, zone: &TimeZone) -> String {
+    rfc3339.parse::<Timestamp>().map_or_else(
+        |_| rfc3339.to_owned(),
+        |time| {
+            time.to_zoned_datetime(zone.clone())
+                .strftime("%H:%M:%S%.3f")
+                .to_string()
+        },
+    )
+}
+
+/// RFC 3339 with all nine digits and a `Z`.
+fn rfc3339(utc_ns: i128) -> String {
+    let time = Timestamp::from_nanosecond(utc_ns).unwrap_or(if utc_ns < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    });
+    format!("{time:.9}")
+}
+
+fn now_ns(clock: ClockId) -> io::Result<i64> {
+    let time = clock_gettime(clock)?;
+    Ok(time.tv_sec() * 1_000_000_000 + time.tv_nsec())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::Offset;
+
+    use super::*;
+
+    #[test]
+    fn writes_nine_digits_and_z() {
+        let clock = Clock {
+            offset_ns: 1_795_458_662_000_000_000,
+        };
+        assert_eq!(clock.utc(123_456_789), "2026-11-23T18:31:02.123456789Z");
+        assert_eq!(clock.utc(0), "2026-11-23T18:31:02.000000000Z");
+    }
+
+    #[test]
+    fn survives_times_out_of_range() {
+        let clock = Clock {
+            offset_ns: i64::MAX,
+        };
+        assert!(clock.utc(u64::MAX).ends_with('Z'));
+        assert!(
+            Clock {
+                offset_ns: i64::MIN
+            }
+            .utc(0)
+            .ends_with('Z')
+        );
+    }
+
+    #[test]
+    fn shows_local_time() {
+        let zone = TimeZone::fixed(Offset::constant(2));
+        assert_eq!(
+            time_of_day("2026-11-23T23:31:02.123999999Z", &zone),
+            "01:31:02.123"
+        );
+        assert_eq!(time_of_day("not a time", &zone), "not a time");
+    }
+
+    #[test]
+    fn measures_what_the_system_clock_says() {
+        let clock = Clock::measure().unwrap();
+        let there: Timestamp = clock.utc(monotonic_ns().unwrap()).parse().unwrap();
+        let apart = Timestamp::now().as_nanosecond() - there.as_nanosecond();
+        assert!(apart.abs() < 1_000_000_000, "{apart} ns");
+    }
+}
