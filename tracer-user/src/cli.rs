@@ -110,8 +110,8 @@ pub struct Run {
     /// What watch and run have in common.
     #[command(flatten)]
     pub common: Common,
-    /// The command to run, and its arguments, after --
-    #[arg(last = true, required = true, value_name = "CMD")]
+    /// The command to run, and its arguments; -- before it keeps its flags apart from these
+    #[arg(trailing_var_arg = true, required = true, value_name = "CMD")]
     pub command: Vec<OsString>,
 }
 
@@ -199,7 +199,7 @@ impl Color {
 #[derive(Args, Clone, Debug)]
 pub struct Explain {
     /// A cause (no-route), a drop reason (NETFILTER_DROP) or an errno (ETIMEDOUT, 110)
-    #[arg(value_name = "CODE", allow_hyphen_values = false)]
+    #[arg(value_name = "CODE", allow_negative_numbers = true)]
     pub code: Option<String>,
 }
 
@@ -328,6 +328,31 @@ mod tests {
     }
 
     #[test]
+    fn run_needs_no_dashes_before_a_plain_command() {
+        for (line, expected) in [
+            (
+                "tcpwhy run -v curl -v --pid 1",
+                &["curl", "-v", "--pid", "1"][..],
+            ),
+            ("tcpwhy run -- sh -- x", &["sh", "--", "x"]),
+        ] {
+            let Command::Run(run) = command(line) else {
+                panic!("no run")
+            };
+            assert_eq!(run.command, expected);
+            assert!(run.common.filter.is_empty());
+        }
+    }
+
+    #[test]
+    fn explain_takes_errnos_as_the_kernel_returns_them() {
+        let Command::Explain(explain) = command("tcpwhy explain -110") else {
+            panic!("no explain")
+        };
+        assert_eq!(explain.code.as_deref(), Some("-110"));
+    }
+
+    #[test]
     fn takes_every_common_flag() {
         let line = "tcpwhy watch --pid 1 --comm a --uid 0 --cgroup /x --container 1f --netns 4 \
                     --port 1 --local-port 2 --remote-port 3 --addr 10.0.0.0/8 --direction in \
@@ -347,7 +372,7 @@ mod tests {
         for (line, parts) in [
             (
                 "tcpwhy --cause no-rout",
-                &["did you mean 'no-route'", "try 'tcpwhy --help'"][..],
+                &["the nearest is 'no-route'; try", "try 'tcpwhy --help'"][..],
             ),
             (
                 "tcpwhy watch --prot 1",

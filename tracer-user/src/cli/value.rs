@@ -77,8 +77,8 @@ pub(crate) fn cause(text: &str) -> Result<CauseFilter, String> {
     }
     let near = cause::nearest(code, CAUSES.iter().map(|cause| cause.code));
     Err(match near.first() {
-        Some(nearest) => format!("no such cause; did you mean '{nearest}'?"),
-        None => "no such cause; 'tcpwhy explain' lists them".to_owned(),
+        Some(nearest) => format!("no such cause, the nearest is '{nearest}'"),
+        None => "no such cause, 'tcpwhy explain' lists them".to_owned(),
     })
 }
 
@@ -179,7 +179,7 @@ mod tests {
         );
         assert_eq!(
             cause("no-rout"),
-            Err("no such cause; did you mean 'no-route'?".to_owned())
+            Err("no such cause, the nearest is 'no-route'".to_owned())
         );
     }
 

@@ -174,8 +174,10 @@ fn page(cause: &Cause, host: &Host<'_>) -> String {
             text += &format!("  {name} = {value}\n");
         }
     }
-    text += "\nWords in capitals are yours to fill in. In another network namespace, put \
-             'nsenter -n -t PID' before a command.\n";
+    text += "\n";
+    let note = "Words in capitals are yours to fill in. In another network namespace, put \
+                'nsenter -n -t PID' before a command.";
+    wrap(&mut text, note, "", 0);
     text
 }
 
@@ -300,7 +302,7 @@ mod tests {
             assert!(text.contains("\nMend\n  - "), "{text}");
             let prose = text.lines().filter(|line| !line.starts_with("  - "));
             for line in prose {
-                assert!(line.len() <= COLUMNS + 15, "{line}");
+                assert!(line.len() <= COLUMNS, "{line}");
             }
         }
     }

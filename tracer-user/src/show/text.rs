@@ -33,6 +33,10 @@ pub static FORMAT: Format = Format {
 const COLUMNS: usize = 100;
 /// What stands before the lines below a headline: their label is right-aligned in it.
 const MARGIN: usize = 10;
+/// Holds a name and its value together when lines are wrapped; becomes a blank.
+const GLUE: char = '\u{a0}';
+/// Of a command line, as many characters are shown.
+const CMDLINE_CHARS: usize = 160;
 
 const RED: Style = AnsiColor::Red.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
@@ -103,6 +107,7 @@ impl Text {
             .chain(failure.icmp.iter().map(icmp));
         self.prose(&mut text, "seen", seen);
         self.prose(&mut text, "missing", &failure.missing);
+        self.prose(&mut text, "process", failure.process.as_ref().map(identity));
         self.prose(&mut text, "where", [place(failure)]);
         text
     }
@@ -136,7 +141,7 @@ impl Text {
         if let Some(socket) = &event.socket {
             let local = socket
                 .local
-                .map_or_else(|| "?".to_owned(), |end| end.to_text());
+                .map_or_else(|| "?".to_owned(), Endpoint::to_text);
             let _ = write!(text, " {local} -> {}", socket.remote.to_text());
         }
         let _ = write!(text, "  {}", escape(&event.summary));
@@ -195,13 +200,13 @@ impl Text {
             .break_words(false)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
         let style = match label {
-            "seen" | "where" | "missing" => DIM,
+            "seen" | "process" | "where" | "missing" => DIM,
             _ => Style::new(),
         };
         let mut label = label;
         for line in lines {
             for part in textwrap::wrap(&escape(line.as_ref()), &options) {
-                self.line(text, label, &part, style);
+                self.line(text, label, &part.replace(GLUE, " "), style);
                 label = "";
             }
         }
@@ -367,7 +372,7 @@ fn icmp(icmp: &Icmp) -> String {
 
 fn seen_where(text: &mut String, netns: Option<u32>, matched_by: MatchedBy) {
     if let Some(netns) = netns {
-        let _ = write!(text, ", netns {netns}");
+        let _ = write!(text, ", netns{GLUE}{netns}");
     }
     let _ = write!(text, ", {}", by(matched_by));
 }
@@ -380,7 +385,31 @@ fn by(matched_by: MatchedBy) -> &'static str {
     }
 }
 
-/// Identity: confidence, process, namespace, cookie, container; what is not known is left out.
+/// User, parent, executable and command line; what is not known is left out.
+fn identity(process: &Process) -> String {
+    let mut text = format!("uid{GLUE}{}", process.uid);
+    if let Some(ppid) = process.ppid {
+        let _ = write!(text, ", ppid{GLUE}{ppid}");
+    }
+    if let Some(ns_pid) = process.ns_pid {
+        let _ = write!(text, ", pid{GLUE}{ns_pid} in its own namespace");
+    }
+    if let Some(exe) = &process.exe {
+        let _ = write!(text, ", exe{GLUE}{exe}");
+    }
+    if let Some(cmdline) = &process.cmdline {
+        let short: String = cmdline.chars().take(CMDLINE_CHARS).collect();
+        let more = if short.len() < cmdline.len() {
+            "..."
+        } else {
+            ""
+        };
+        let _ = write!(text, ", cmdline: {short}{more}");
+    }
+    text
+}
+
+/// Confidence, namespace, cookie, unit, container, cgroup; what is not known is left out.
 fn place(failure: &Failure) -> String {
     let mut parts = vec![
         match failure.confidence {
@@ -392,15 +421,13 @@ fn place(failure: &Failure) -> String {
     ];
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            parts.push(format!("{name} {value}"));
+            parts.push(format!("{name}{GLUE}{value}"));
         }
     };
     let socket = &failure.socket;
     add("netns", socket.netns.map(|netns| netns.to_string()));
     add("cookie", socket.cookie.map(|cookie| cookie.to_string()));
     if let Some(process) = &failure.process {
-        add("uid", Some(process.uid.to_string()));
-        add("exe", process.exe.clone());
         add("unit", process.unit.clone());
         // As container tools print it: the first 12 digits.
         add(
@@ -479,10 +506,10 @@ mod tests {
             3 SYNs were sent and none was answered
             the kernel dropped all 3: NETFILTER_DROP at nft_do_chain
        fix  nft list ruleset | grep -n 443
-      seen  3 x SYN tx dropped: NETFILTER_DROP at nft_do_chain, hook output (nftables), netns
-              4026531840, by socket
-     where  certain, netns 4026531840, cookie 77, uid 0, exe /usr/bin/curl, cgroup
-              /user.slice/session-1.scope
+      seen  3 x SYN tx dropped: NETFILTER_DROP at nft_do_chain, hook output (nftables),
+              netns 4026531840, by socket
+   process  uid 0, ppid 1, exe /usr/bin/curl, cmdline: curl https://10.9.1.1
+     where  certain, netns 4026531840, cookie 77, cgroup /user.slice/session-1.scope
 ";
         assert_eq!(plain(sample::failure()), expected);
     }
@@ -499,7 +526,12 @@ mod tests {
         failure.resets = vec![sample::reset()];
         failure.icmp = vec![sample::icmp()];
         failure.lost = 1;
+        let Some(process) = failure.process.as_mut() else {
+            panic!("no process")
+        };
+        process.cmdline = Some("x".repeat(1000));
         let text = plain(failure);
+        assert!(text.contains("xxx...\n"), "{text}");
         for part in [
             "18:31:02.123 info curl[4242]",
             "abandoned (stuck on no-answer)  3.1 s\n",
@@ -548,6 +580,7 @@ mod tests {
         process.comm = evil.to_owned();
         process.thread_comm = Some(evil.to_owned());
         process.exe = Some(evil.to_owned());
+        process.cmdline = Some(evil.to_owned());
         process.cgroup = Some(evil.to_owned());
         process.unit = Some(evil.to_owned());
         process.container = Some(evil.to_owned());
