@@ -200,7 +200,7 @@ const ANSWER_ALWAYS: &str = "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
 
 fn ends(netns: &str, dev: &str, v4: &str, v6: &str, via: Option<(&str, &str)>) -> String {
     let routes = via.map_or_else(String::new, |(v4, v6)| {
-        format!("route add default via {v4}1\n-6 route add default via {v6}1\n")
+        format!("route add default via {v4}1\nroute add ::/0 via {v6}1\n")
     });
     format!(
         "ip -n {netns} -batch - <<END\n\

@@ -16,7 +16,8 @@ pub fn output(command: &mut Command) -> Result<String> {
         .with_context(|| format!("cannot start {:?}", command.get_program()))?;
     if !done.status.success() {
         let said = String::from_utf8_lossy(&done.stderr);
-        bail!("{command:?}: {}: {}", done.status, said.trim());
+        let line = command.get_args().last().unwrap_or(command.get_program()).to_string_lossy();
+        bail!("`{}`: {}: {}", line.trim(), done.status, said.trim());
     }
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }
