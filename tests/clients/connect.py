@@ -39,6 +39,7 @@ def arguments():
     parser.add_argument("--mptcp", action="store_true")
     parser.add_argument("--fastopen", action="store_true")
     parser.add_argument("--mapped", action="store_true", help="IPv6 socket, IPv4-mapped address")
+    parser.add_argument("--stay", action="store_true", help="stay until killed")
     parser.add_argument("--close", action="store_true", help="quiet loop: only totals are printed")
     return parser.parse_args()
 
@@ -77,6 +78,9 @@ def connect(args, sock):
 
 def nonblocking(sock, remote):
     code = sock.connect_ex(remote)
+    if code == errno.ECONNABORTED:
+        # Linux answers so, once, on a descriptor whose last attempt failed; nothing is tried.
+        code = sock.connect_ex(remote)
     if code == errno.EINPROGRESS:
         poll = select.poll()
         poll.register(sock, select.POLLOUT)
@@ -103,6 +107,8 @@ def attempts(args):
             sock.close()
     if args.close:
         print(json.dumps(totals), flush=True)
+    if args.stay:
+        signal.pause()
 
 
 def interrupt(_signal, _frame):

@@ -122,7 +122,9 @@ fn within<T: Send>(netns: &Path, run: impl FnOnce() -> Result<T> + Send) -> Resu
             }
             run()
         });
-        entered.join().map_err(|_| anyhow!("the thread in the namespace panicked"))?
+        entered
+            .join()
+            .map_err(|_| anyhow!("the thread in the namespace panicked"))?
     })
 }
 

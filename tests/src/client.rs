@@ -60,7 +60,12 @@ impl CommandLine<'_> {
             return Ok(self.0.to_owned());
         }
         let (python, clients) = (shell::python()?, shell::clients());
-        Ok(format!("{} {}/{}", python.display(), clients.display(), self.0))
+        Ok(format!(
+            "{} {}/{}",
+            python.display(),
+            clients.display(),
+            self.0
+        ))
     }
 
     /// Ready to be spawned in one of a lab's namespaces, in a control group if one is given.
@@ -88,16 +93,22 @@ impl CommandLine<'_> {
 }
 
 fn has_extension(word: &str) -> bool {
-    Path::new(word).extension().is_some_and(|extension| extension == "py")
+    Path::new(word)
+        .extension()
+        .is_some_and(|extension| extension == "py")
 }
 
 /// Runs a client to its end.
 pub fn run(line: CommandLine<'_>, mut command: Command) -> Result<Story> {
-    let child = command.spawn().with_context(|| format!("cannot start {}", line.0))?;
+    let child = command
+        .spawn()
+        .with_context(|| format!("cannot start {}", line.0))?;
     let pid = child.id();
     let done = child.wait_with_output()?;
-    let (said, complaint) =
-        (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    let (said, complaint) = (
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr),
+    );
     if line.program() == "python3" && complaint.contains("Traceback") {
         bail!("{} failed: {complaint}", line.0);
     }
@@ -106,7 +117,12 @@ pub fn run(line: CommandLine<'_>, mut command: Command) -> Result<Story> {
         .filter_map(|text| serde_json::from_str::<Attempt>(text).ok())
         .map(|attempt| attempt.outcome)
         .collect();
-    Ok(Story { pid, comm: line.comm().to_owned(), outcomes, status: done.status })
+    Ok(Story {
+        pid,
+        comm: line.comm().to_owned(),
+        outcomes,
+        status: done.status,
+    })
 }
 
 /// A process that runs beside, until it is dropped.
@@ -118,7 +134,9 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it and waits for its first line, which says that it is ready.
     pub fn start(name: &str, mut command: Command) -> Result<Self> {
-        let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
         let mut first = String::new();
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut first)?;

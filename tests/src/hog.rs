@@ -28,7 +28,10 @@ impl Hog {
         let program = directory.join(BYSTANDER);
         let _ = fs::remove_file(&program);
         symlink(fs::canonicalize("/bin/sh")?, &program)?;
-        let mut hog = Self { children: Vec::new(), directory };
+        let mut hog = Self {
+            children: Vec::new(),
+            directory,
+        };
         for cpu in 0..std::thread::available_parallelism()?.get() {
             hog.children.push(spin(&program, cpu)?);
         }
@@ -44,7 +47,9 @@ impl Hog {
 
 fn spin(program: &PathBuf, cpu: usize) -> Result<Child> {
     let mut command = Command::new(program);
-    command.args(["-c", "while :; do :; done"]).stdin(Stdio::null());
+    command
+        .args(["-c", "while :; do :; done"])
+        .stdin(Stdio::null());
     // SAFETY: between fork and exec only async-signal-safe system calls are made.
     unsafe {
         command.pre_exec(move || {

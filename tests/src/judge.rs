@@ -29,7 +29,11 @@ impl Findings {
     fn check(&mut self, right: bool, what: &str, expected: impl Display, got: impl Display) {
         if !right {
             let (expected, got) = (expected.to_string(), got.to_string());
-            self.0.push(Mismatch { what: what.to_owned(), expected, got });
+            self.0.push(Mismatch {
+                what: what.to_owned(),
+                expected,
+                got,
+            });
         }
     }
 
@@ -48,9 +52,17 @@ fn is_one_of(set: &str, value: &str) -> bool {
 #[must_use]
 pub fn client(scenario: &Scenario, story: &Story) -> Vec<Mismatch> {
     let mut findings = Findings::default();
-    let code = story.status.code().or(story.status.signal().map(|signal| -signal));
+    let code = story
+        .status
+        .code()
+        .or(story.status.signal().map(|signal| -signal));
     let exit = scenario.row.exit;
-    findings.check(code == Some(exit), "client's exit status", exit, format!("{code:?}"));
+    findings.check(
+        code == Some(exit),
+        "client's exit status",
+        exit,
+        format!("{code:?}"),
+    );
     let told = match scenario.row.outcome {
         Some(told) => told.to_owned(),
         None if story.comm != "python3" => String::new(),
@@ -58,29 +70,32 @@ pub fn client(scenario: &Scenario, story: &Story) -> Vec<Mismatch> {
     };
     let expected: Vec<&str> = told.split(' ').filter(|word| !word.is_empty()).collect();
     let right = expected.len() == story.outcomes.len()
-        && expected.iter().zip(&story.outcomes).all(|(set, got)| is_one_of(set, got));
+        && expected
+            .iter()
+            .zip(&story.outcomes)
+            .all(|(set, got)| is_one_of(set, got));
     findings.check(right, "what the client got", told, story.outcomes.join(" "));
     findings.0
 }
 
 /// What tcpwhy said: exactly the failures there were, each of them right, and nobody else's.
 #[must_use]
-pub fn failures(
-    scenario: &Scenario,
-    lab: &Lab,
-    story: &Story,
-    all: &[&Failure],
-) -> Vec<Mismatch> {
+pub fn failures(scenario: &Scenario, lab: &Lab, story: &Story, all: &[&Failure]) -> Vec<Mismatch> {
     let mut findings = Findings::default();
     let here = |failure: &&&Failure| {
         failure.direction == Direction::Outbound
             && failure.socket.netns.is_some_and(|netns| lab.holds(netns))
     };
     let pid = |failure: &Failure| failure.process.as_ref().map(|process| process.pid);
-    let (own, others): (Vec<&Failure>, Vec<&Failure>) =
-        all.iter().filter(here).partition(|failure| pid(failure) == Some(story.pid));
+    let (own, others): (Vec<&Failure>, Vec<&Failure>) = all
+        .iter()
+        .filter(here)
+        .partition(|failure| pid(failure) == Some(story.pid));
     for failure in others {
-        let name = failure.process.as_ref().map_or("nobody", |process| &process.comm);
+        let name = failure
+            .process
+            .as_ref()
+            .map_or("nobody", |process| &process.comm);
         let got = format!("{:?} ({name}): {}", pid(failure), failure.summary);
         findings.check(false, "pid", story.pid, got);
     }
@@ -91,19 +106,15 @@ pub fn failures(
     }
     let cookies: Vec<_> = own.iter().map(|failure| failure.socket.cookie).collect();
     if scenario.name.starts_with("refused-retry") {
-        let same = cookies.windows(2).all(|pair| pair[0].is_some() && pair[0] == pair[1]);
+        let same = cookies
+            .windows(2)
+            .all(|pair| pair[0].is_some() && pair[0] == pair[1]);
         findings.check(same, "cookies", "one socket's", format!("{cookies:?}"));
     }
     findings.0
 }
 
-fn one(
-    findings: &mut Findings,
-    scenario: &Scenario,
-    lab: &Lab,
-    story: &Story,
-    failure: &Failure,
-) {
+fn one(findings: &mut Findings, scenario: &Scenario, lab: &Lab, story: &Story, failure: &Failure) {
     let row = &scenario.row;
     findings.one_of("cause", row.cause, Some(&failure.cause));
     let errnos = scenario.errno();
@@ -137,8 +148,15 @@ fn one(
 }
 
 fn process(findings: &mut Findings, scenario: &Scenario, story: &Story, failure: &Failure) {
-    let Some(process) = &failure.process else { return };
-    findings.check(process.comm == story.comm, "comm", &story.comm, &process.comm);
+    let Some(process) = &failure.process else {
+        return;
+    };
+    findings.check(
+        process.comm == story.comm,
+        "comm",
+        &story.comm,
+        &process.comm,
+    );
     findings.check(process.uid == 0, "uid", 0, process.uid);
     match scenario.row.thread {
         None => findings.check(process.tid == story.pid, "tid", story.pid, process.tid),
@@ -152,7 +170,12 @@ fn process(findings: &mut Findings, scenario: &Scenario, story: &Story, failure:
 fn socket(findings: &mut Findings, scenario: &Scenario, lab: &Lab, failure: &Failure) {
     let (row, socket) = (&scenario.row, &failure.socket);
     let netns = lab.inode(Place::Client);
-    findings.check(socket.netns == Some(netns), "netns", netns, format!("{:?}", socket.netns));
+    findings.check(
+        socket.netns == Some(netns),
+        "netns",
+        netns,
+        format!("{:?}", socket.netns),
+    );
     let family = socket.family == scenario.family && socket.ipv4_mapped == row.mapped;
     let wanted = format!("{:?}, mapped {}", scenario.family, row.mapped);
     let got = format!("{:?}, mapped {}", socket.family, socket.ipv4_mapped);
@@ -164,7 +187,11 @@ fn socket(findings: &mut Findings, scenario: &Scenario, lab: &Lab, failure: &Fai
     let got = format!("{:?}", socket.remote);
     findings.check(remote, "remote", format!("{address:?} {port}"), got);
 
-    let from = if name == "lo" { address } else { Some(lab.address(Place::Client, scenario.family)) };
+    let from = if name == "lo" {
+        address
+    } else {
+        Some(lab.address(Place::Client, scenario.family))
+    };
     let local = socket.local.filter(|local| Some(local.addr) == from);
     let right = match row.local {
         Local::Unchosen => true,
@@ -191,7 +218,13 @@ fn drop(findings: &mut Findings, lab: &Lab, wanted: &Dropped, drops: &[Drop]) {
             && is_one_of(wanted.matched_by, matched_by)
             && drop.count > 0
     });
-    let Dropped { reason, location, hook, matched_by, .. } = wanted;
+    let Dropped {
+        reason,
+        location,
+        hook,
+        matched_by,
+        ..
+    } = wanted;
     let expected = format!("{reason}@{location} hook {hook:?} netns {netns} by {matched_by}");
     findings.check(found, "drops", expected, format!("{drops:?}"));
 }

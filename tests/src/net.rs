@@ -62,8 +62,14 @@ impl Lab {
     /// The same with addresses of one's own choice: two labs may have equal ones.
     pub fn with_slot(slot: u32) -> Result<Self> {
         let name = format!("{PREFIX}-{}-{}", std::process::id(), next());
-        let mut lab = Self { name, slot: slot % SLOTS, inodes: [0; 3], keep: false };
-        lab.build().with_context(|| format!("cannot build the namespaces of {}", lab.name))?;
+        let mut lab = Self {
+            name,
+            slot: slot % SLOTS,
+            inodes: [0; 3],
+            keep: false,
+        };
+        lab.build()
+            .with_context(|| format!("cannot build the namespaces of {}", lab.name))?;
         for place in Place::ALL {
             lab.inodes[place as usize] = inode(&lab.path(place))?;
         }
@@ -123,14 +129,32 @@ impl Lab {
             ("far", host(&s, 77)),
             ("s4", self.address(Place::Server, Family::Ipv4).to_string()),
             ("s6", self.address(Place::Server, Family::Ipv6).to_string()),
-            ("server_net", format!("{}{}", s, if v6 { "/64" } else { "0/24" })),
+            (
+                "server_net",
+                format!("{}{}", s, if v6 { "/64" } else { "0/24" }),
+            ),
             ("lo", if v6 { "::1" } else { "127.0.0.1" }.to_owned()),
-            ("url", if v6 { format!("[{s}2]") } else { format!("{s}2") }),
+            (
+                "url",
+                if v6 {
+                    format!("[{s}2]")
+                } else {
+                    format!("{s}2")
+                },
+            ),
             ("ip", if v6 { "ip -6" } else { "ip -4" }.to_owned()),
             ("nfip", if v6 { "ip6" } else { "ip" }.to_owned()),
             ("ethertype", if v6 { "ipv6" } else { "ip" }.to_owned()),
             ("protocol_at", if v6 { "20" } else { "23" }.to_owned()),
-            ("iptables", if v6 { "ip6tables-legacy" } else { "iptables-legacy" }.to_owned()),
+            (
+                "iptables",
+                if v6 {
+                    "ip6tables-legacy"
+                } else {
+                    "iptables-legacy"
+                }
+                .to_owned(),
+            ),
             ("small", if v6 { "90" } else { "60" }.to_owned()),
         ]
     }
@@ -139,7 +163,9 @@ impl Lab {
     #[must_use]
     pub fn variable(&self, family: Family, name: &str) -> Option<IpAddr> {
         let all = self.variables(family);
-        all.into_iter().find(|(key, _)| *key == name).and_then(|(_, value)| value.parse().ok())
+        all.into_iter()
+            .find(|(key, _)| *key == name)
+            .and_then(|(_, value)| value.parse().ok())
     }
 
     /// The address of one of the ends.
@@ -185,10 +211,33 @@ impl Lab {
                 {ANSWER_ALWAYS}'
              ip netns exec {s} sh -c '{ANSWER_ALWAYS}'
              {}{}{}",
-            ends(&c, "eth0", &format!("{c4}2/24"), &format!("{c6}2/64"), Some((&c4, &c6))),
-            ends(&s, "eth0", &format!("{s4}2/24"), &format!("{s6}2/64"), Some((&s4, &s6))),
-            ends(&r, "toward-c", &format!("{c4}1/24"), &format!("{c6}1/64"), None)
-                + &ends(&r, "toward-s", &format!("{s4}1/24"), &format!("{s6}1/64"), None),
+            ends(
+                &c,
+                "eth0",
+                &format!("{c4}2/24"),
+                &format!("{c6}2/64"),
+                Some((&c4, &c6))
+            ),
+            ends(
+                &s,
+                "eth0",
+                &format!("{s4}2/24"),
+                &format!("{s6}2/64"),
+                Some((&s4, &s6))
+            ),
+            ends(
+                &r,
+                "toward-c",
+                &format!("{c4}1/24"),
+                &format!("{c6}1/64"),
+                None
+            ) + &ends(
+                &r,
+                "toward-s",
+                &format!("{s4}1/24"),
+                &format!("{s6}1/64"),
+                None
+            ),
         ))?;
         Ok(())
     }
@@ -253,10 +302,14 @@ pub fn sweep_own() {
 }
 
 fn sweep_where(gone: impl Fn(&str) -> bool) {
-    let Ok(entries) = std::fs::read_dir("/run/netns") else { return };
+    let Ok(entries) = std::fs::read_dir("/run/netns") else {
+        return;
+    };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').nth(1));
+        let owner = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').nth(1));
         if owner.is_some_and(&gone) {
             end_processes(&name);
             remove(&name);

@@ -16,7 +16,7 @@ use crate::{
     client::{self, CommandLine, Daemon, Story},
     judge::{self, Mismatch},
     net::{Lab, Place},
-    scenario::{Block, Scenario},
+    scenario::{Block, Scenario, Step},
     shell,
     tracer::{self, Tracer},
 };
@@ -52,8 +52,11 @@ impl Happened {
 /// Makes scenarios happen: the host-wide ones last, one by one. Gives each its result, in the
 /// order of the list.
 pub fn run(scenarios: &[Scenario], tracer: Option<&Tracer>) -> Vec<(Scenario, Result<Happened>)> {
-    let (last, shared): (Vec<_>, Vec<_>) =
-        scenarios.iter().cloned().enumerate().partition(|(_, scenario)| scenario.exclusive());
+    let (last, shared): (Vec<_>, Vec<_>) = scenarios
+        .iter()
+        .cloned()
+        .enumerate()
+        .partition(|(_, scenario)| scenario.exclusive());
     let queue = Mutex::new(shared.into_iter());
     let results = Mutex::new(Vec::new());
     let lock = |error: PoisonError<_>| error.into_inner();
@@ -62,9 +65,14 @@ pub fn run(scenarios: &[Scenario], tracer: Option<&Tracer>) -> Vec<(Scenario, Re
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some((place, scenario)) = next else { return };
+                    let Some((place, scenario)) = next else {
+                        return;
+                    };
                     let done = happen(&scenario, tracer);
-                    results.lock().unwrap_or_else(lock).push((place, scenario, done));
+                    results
+                        .lock()
+                        .unwrap_or_else(lock)
+                        .push((place, scenario, done));
                 }
             });
         }
@@ -75,7 +83,10 @@ pub fn run(scenarios: &[Scenario], tracer: Option<&Tracer>) -> Vec<(Scenario, Re
         results.push((place, scenario, done));
     }
     results.sort_by_key(|(place, ..)| *place);
-    results.into_iter().map(|(_, scenario, done)| (scenario, done)).collect()
+    results
+        .into_iter()
+        .map(|(_, scenario, done)| (scenario, done))
+        .collect()
 }
 
 /// Makes one scenario happen and waits for its records.
@@ -88,7 +99,11 @@ pub fn happen(scenario: &Scenario, tracer: Option<&Tracer>) -> Result<Happened> 
             tracer::is_from(failure, story.pid)
         });
     }
-    Ok(Happened { scenario: scenario.clone(), lab, story })
+    Ok(Happened {
+        scenario: scenario.clone(),
+        lab,
+        story,
+    })
 }
 
 /// Breaks what the scenario says and runs its client, in a lab of the caller's choice.
@@ -96,18 +111,27 @@ pub fn play(scenario: &Scenario, lab: &Lab) -> Result<Story> {
     let (row, family) = (&scenario.row, scenario.family);
     let blocked = Blocked::new(row.block, lab, family)?;
     let mut daemons = Vec::new();
-    for (place, line) in &row.daemons {
-        let cgroup = blocked.procs(Place::Server).filter(|_| *place == Place::Server);
-        let command = CommandLine(line).command(lab, *place, family, cgroup.as_deref())?;
-        daemons.push(Daemon::start(line, command)?);
-    }
-    for (place, script) in &row.setup {
-        lab.sh(*place, family, script)?;
+    for step in &row.steps {
+        match step {
+            Step::Script(place, script) => {
+                lab.sh(*place, family, script)?;
+            }
+            Step::Daemon(place, line) => {
+                let cgroup = blocked
+                    .procs(Place::Server)
+                    .filter(|_| *place == Place::Server);
+                let command = CommandLine(line).command(lab, *place, family, cgroup.as_deref())?;
+                daemons.push(Daemon::start(line, command)?);
+            }
+        }
     }
     let _limit = row.exclusive.then(Limit::conntrack).transpose()?;
     let line = CommandLine(row.client);
     let cgroup = blocked.procs(Place::Client);
-    client::run(line, line.command(lab, Place::Client, family, cgroup.as_deref())?)
+    client::run(
+        line,
+        line.command(lab, Place::Client, family, cgroup.as_deref())?,
+    )
 }
 
 /// The scenario's BPF programs, attached until this is dropped.
@@ -119,14 +143,24 @@ struct Blocked {
 
 impl Blocked {
     fn new(block: Option<Block>, lab: &Lab, family: Family) -> Result<Self> {
-        let connect = if family == Family::Ipv6 { Hook::Connect6 } else { Hook::Connect4 };
+        let connect = if family == Family::Ipv6 {
+            Hook::Connect6
+        } else {
+            Hook::Connect4
+        };
         let cgroup = |place, hook| -> Result<Self> {
             let cgroup = Cgroup::with(hook, &lab.to_string())?;
-            Ok(Self { cgroup: Some((place, cgroup)), _xdp: None })
+            Ok(Self {
+                cgroup: Some((place, cgroup)),
+                _xdp: None,
+            })
         };
         let xdp = |mode| -> Result<Self> {
             let link = bpf::xdp_drop(&lab.path(Place::Server), "eth0", mode)?;
-            Ok(Self { cgroup: None, _xdp: Some(link) })
+            Ok(Self {
+                cgroup: None,
+                _xdp: Some(link),
+            })
         };
         match block {
             None => Ok(Self::default()),
@@ -140,7 +174,10 @@ impl Blocked {
     }
 
     fn procs(&self, place: Place) -> Option<PathBuf> {
-        self.cgroup.as_ref().filter(|(at, _)| *at == place).map(|(_, cgroup)| cgroup.procs())
+        self.cgroup
+            .as_ref()
+            .filter(|(at, _)| *at == place)
+            .map(|(_, cgroup)| cgroup.procs())
     }
 }
 
@@ -163,7 +200,10 @@ impl Limit {
 impl Drop for Limit {
     fn drop(&mut self) {
         if let Err(error) = std::fs::write(CONNTRACK_MAX, self.before.trim()) {
-            eprintln!("cannot restore {CONNTRACK_MAX} to {}: {error}", self.before.trim());
+            eprintln!(
+                "cannot restore {CONNTRACK_MAX} to {}: {error}",
+                self.before.trim()
+            );
         }
     }
 }
@@ -176,7 +216,9 @@ pub fn choose(names: &[String]) -> Result<Vec<Scenario>> {
     }
     let mut chosen = Vec::new();
     for name in names {
-        let matching = all.iter().filter(|it| it.name == *name || it.name == format!("{name}-v6"));
+        let matching = all
+            .iter()
+            .filter(|it| it.name == *name || it.name == format!("{name}-v6"));
         let before = chosen.len();
         chosen.extend(matching.cloned());
         if chosen.len() == before {

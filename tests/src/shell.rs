@@ -16,7 +16,11 @@ pub fn output(command: &mut Command) -> Result<String> {
         .with_context(|| format!("cannot start {:?}", command.get_program()))?;
     if !done.status.success() {
         let said = String::from_utf8_lossy(&done.stderr);
-        let line = command.get_args().last().unwrap_or(command.get_program()).to_string_lossy();
+        let line = command
+            .get_args()
+            .last()
+            .unwrap_or(command.get_program())
+            .to_string_lossy();
         bail!("`{}`: {}: {}", line.trim(), done.status, said.trim());
     }
     Ok(String::from_utf8_lossy(&done.stdout).into_owned())
@@ -31,7 +35,10 @@ pub fn script(text: &str) -> Result<String> {
 pub fn require_root() -> Result<()> {
     // SAFETY: geteuid has no preconditions.
     let uid = unsafe { libc::geteuid() };
-    ensure!(uid == 0, "the lab makes network namespaces and loads BPF programs: run it as root");
+    ensure!(
+        uid == 0,
+        "the lab makes network namespaces and loads BPF programs: run it as root"
+    );
     Ok(())
 }
 

@@ -28,7 +28,10 @@ pub fn binary() -> Result<PathBuf> {
         .map(|directory| directory.join("tcpwhy"))
         .find(|path| path.is_file())
         .with_context(|| {
-            format!("no tcpwhy beside {}: run `cargo build`, or set TCPWHY", own.display())
+            format!(
+                "no tcpwhy beside {}: run `cargo build`, or set TCPWHY",
+                own.display()
+            )
         })
 }
 
@@ -88,7 +91,10 @@ fn failure(record: &Record) -> Option<&Failure> {
 #[must_use]
 pub fn is_from(failure: &Failure, pid: u32) -> bool {
     failure.direction == Direction::Outbound
-        && failure.process.as_ref().is_some_and(|process| process.pid == pid)
+        && failure
+            .process
+            .as_ref()
+            .is_some_and(|process| process.pid == pid)
 }
 
 impl Tracer {
@@ -107,14 +113,28 @@ impl Tracer {
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {command:?}"))?;
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (stdout, stderr) = stdout.zip(stderr).context("no pipes")?;
         let (heard, complaints) = (Arc::default(), Arc::default());
         let (ready, when_ready) = mpsc::channel();
-        let readers = vec![hear(stdout, Arc::clone(&heard)), listen(stderr, &complaints, ready)];
-        let tracer = Self { child, heard, readers, complaints, _stdin: stdin };
+        let readers = vec![
+            hear(stdout, Arc::clone(&heard)),
+            listen(stderr, &complaints, ready),
+        ];
+        let tracer = Self {
+            child,
+            heard,
+            readers,
+            complaints,
+            _stdin: stdin,
+        };
         if when_ready.recv_timeout(PATIENCE).is_err() {
-            let said = tracer.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let said = tracer
+                .complaints
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
             bail!("tcpwhy did not get ready: {said}");
         }
         Ok(tracer)
@@ -136,7 +156,12 @@ impl Tracer {
     ) -> usize {
         let mut heard = self.lock();
         loop {
-            let found = heard.records.iter().filter_map(failure).filter(|it| condition(it)).count();
+            let found = heard
+                .records
+                .iter()
+                .filter_map(failure)
+                .filter(|it| condition(it))
+                .count();
             let left = deadline.saturating_duration_since(Instant::now());
             if found >= wanted || left.is_zero() {
                 return found;
@@ -157,10 +182,23 @@ impl Tracer {
         for reader in std::mem::take(&mut self.readers) {
             let _ = reader.join();
         }
-        let stderr = self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let stderr = self
+            .complaints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let heard = std::mem::take(&mut *self.lock());
-        ensure!(heard.bad.is_empty(), "lines that are no records: {:#?}", heard.bad);
-        Ok(Trace { lines: heard.lines, records: heard.records, stderr, status })
+        ensure!(
+            heard.bad.is_empty(),
+            "lines that are no records: {:#?}",
+            heard.bad
+        );
+        Ok(Trace {
+            lines: heard.lines,
+            records: heard.records,
+            stderr,
+            status,
+        })
     }
 
     fn ended(&mut self) -> Result<ExitStatus> {
@@ -226,5 +264,7 @@ pub fn once(arguments: &[&str]) -> Result<std::process::Output> {
     let binary: &Path = &binary()?;
     let mut command = Command::new(binary);
     command.args(arguments).stdin(Stdio::null());
-    command.output().with_context(|| format!("cannot start {}", binary.display()))
+    command
+        .output()
+        .with_context(|| format!("cannot start {}", binary.display()))
 }

@@ -59,10 +59,16 @@ fn run(arguments: &Arguments) -> Result<bool> {
     runner::prepare()?;
     clean_up_on_signal()?;
     let alone = chosen.iter().any(scenario::Scenario::exclusive);
-    let _host = if alone { Host::alone()? } else { Host::shared()? };
+    let _host = if alone {
+        Host::alone()?
+    } else {
+        Host::shared()?
+    };
     let _hog = arguments.hog.then(Hog::start).transpose()?;
     let shown = arguments.text.then(show_text).transpose()?;
-    let tracer = (!arguments.without_tracer).then(|| Tracer::watch(&[])).transpose()?;
+    let tracer = (!arguments.without_tracer)
+        .then(|| Tracer::watch(&[]))
+        .transpose()?;
     let begun = Instant::now();
     let mut happened = runner::run(&chosen, tracer.as_ref());
     let trace = tracer.map(Tracer::stop).transpose()?;
@@ -74,7 +80,10 @@ fn run(arguments: &Arguments) -> Result<bool> {
     }
     let passed = report(&happened, trace.as_ref());
     let total = happened.len();
-    println!("{passed} of {total} as expected, {:.0} s", begun.elapsed().as_secs_f32());
+    println!(
+        "{passed} of {total} as expected, {:.0} s",
+        begun.elapsed().as_secs_f32()
+    );
     if arguments.names.is_empty() {
         for (what, why) in scenario::not_possible() {
             println!("not possible here: {what}: {why}");
@@ -86,7 +95,12 @@ fn run(arguments: &Arguments) -> Result<bool> {
 fn list(chosen: &[scenario::Scenario]) {
     for it in chosen {
         let (cause, errno) = (it.cause(), it.errno());
-        println!("{:<32} {:<4} {cause} {errno}\n    {}", it.name, it.number(), it.about());
+        println!(
+            "{:<32} {:<4} {cause} {errno}\n    {}",
+            it.name,
+            it.number(),
+            it.about()
+        );
     }
     for (what, why) in scenario::not_possible() {
         println!("not possible here: {what}: {why}");
@@ -105,7 +119,10 @@ fn report(happened: &Happened, trace: Option<&Trace>) -> usize {
             Ok(it) => {
                 let wrong = it.mismatches(failures.as_deref());
                 passed += usize::from(wrong.is_empty());
-                println!("{}  {name}", if wrong.is_empty() { "ok    " } else { "FAILED" });
+                println!(
+                    "{}  {name}",
+                    if wrong.is_empty() { "ok    " } else { "FAILED" }
+                );
                 for one in wrong {
                     println!("    {}\n      expected {}", one.what, one.expected);
                     println!("      got      {}", one.got);
@@ -120,13 +137,18 @@ fn keep(happened: &mut Happened) {
     for (_, done) in happened {
         if let Ok(it) = done {
             it.lab.keep();
-            println!("{} stays: ip netns exec {}-client sh", it.scenario.name, it.lab);
+            println!(
+                "{} stays: ip netns exec {}-client sh",
+                it.scenario.name, it.lab
+            );
         }
     }
 }
 
 fn show_text() -> Result<Child> {
-    let child = Command::new(tracer::binary()?).args(["watch", "--format", "text"]).spawn();
+    let child = Command::new(tracer::binary()?)
+        .args(["watch", "--format", "text"])
+        .spawn();
     child.context("cannot start tcpwhy")
 }
 

@@ -8,6 +8,7 @@ mod refused;
 mod route;
 mod row;
 
+pub(crate) use row::Step;
 pub use row::{Block, Dropped, Local, Row, Sure};
 use tracer_user::record::Family;
 
@@ -33,7 +34,11 @@ pub fn all() -> Vec<Scenario> {
         policy::rows(),
         application::rows(),
     ];
-    subjects.into_iter().flatten().flat_map(Row::scenarios).collect()
+    subjects
+        .into_iter()
+        .flatten()
+        .flat_map(Row::scenarios)
+        .collect()
 }
 
 /// What this lab cannot make, and why: never counted as passed.
@@ -44,8 +49,17 @@ pub fn not_possible() -> Vec<(&'static str, &'static str)> {
             "netem loss on the path",
             "this kernel has no sch_netem; silence is made with tc and with a tun device instead",
         ),
-        ("LSM denial of connect()", "BPF LSM programs are refused here (EPERM)"),
-        ("drops in a network card's own XDP", "no such hardware: only veth native and generic"),
-        ("TIME_WAIT clash by timestamps (PAWS)", "could not be brought about on this kernel"),
+        (
+            "LSM denial of connect()",
+            "BPF LSM programs are refused here (EPERM)",
+        ),
+        (
+            "drops in a network card's own XDP",
+            "no such hardware: only veth native and generic",
+        ),
+        (
+            "TIME_WAIT clash by timestamps (PAWS)",
+            "could not be brought about on this kernel",
+        ),
     ]
 }

@@ -13,9 +13,13 @@ fn here() -> Vec<Row> {
         refused("11", "no-route", "no route: no SYN is made")
             .on(Client, "$ip route del default")
             .fails("no-route", "ENETUNREACH", Either),
-        refused("11", "interface-down", "the only interface is down, and its routes with it")
-            .on(Client, "ip link set eth0 down")
-            .fails("no-route|link-down", "ENETUNREACH", Either),
+        refused(
+            "11",
+            "interface-down",
+            "the only interface is down, and its routes with it",
+        )
+        .on(Client, "ip link set eth0 down")
+        .fails("no-route|link-down", "ENETUNREACH", Either),
         refused("12", "route-blackhole", "a blackhole route")
             .on(Client, "$ip route add blackhole $s")
             .fails("route-blackhole", "EINVAL", Either),
@@ -33,15 +37,28 @@ fn at_router() -> Vec<Row> {
         row("13", "router-blackhole", "the router has a blackhole route")
             .on(Router, "$ip route add blackhole $s")
             .fails("route-blackhole", "ETIMEDOUT", Either)
-            .dropped("NOT_SPECIFIED|IP_INNOROUTES@ip_error|dst_discard", "", Router, "tuple"),
-        row("13b", "router-unreachable", "the router has an unreachable route")
-            .on(Router, "$ip route add unreachable $s")
-            .fails("route-unreachable", "EHOSTUNREACH", Either)
-            .errno_v6("ENETUNREACH|EHOSTUNREACH"),
-        row("13c", "router-prohibited", "the router has a prohibit route")
-            .on(Router, "$ip route add prohibit $s")
-            .fails("route-prohibited", "EHOSTUNREACH", Either)
-            .errno_v6("EACCES"),
+            .dropped(
+                "NOT_SPECIFIED|IP_INNOROUTES@ip_error|dst_discard",
+                "",
+                Router,
+                "tuple",
+            ),
+        row(
+            "13b",
+            "router-unreachable",
+            "the router has an unreachable route",
+        )
+        .on(Router, "$ip route add unreachable $s")
+        .fails("route-unreachable", "EHOSTUNREACH", Either)
+        .errno_v6("ENETUNREACH|EHOSTUNREACH"),
+        row(
+            "13c",
+            "router-prohibited",
+            "the router has a prohibit route",
+        )
+        .on(Router, "$ip route add prohibit $s")
+        .fails("route-prohibited", "EHOSTUNREACH", Either)
+        .errno_v6("EACCES"),
         row("13d", "router-no-route", "the router knows no way")
             .on(Router, "$ip route del $server_net dev toward-s")
             .fails("no-route", "ENETUNREACH", Either),
@@ -54,14 +71,26 @@ fn neighbours() -> Vec<Row> {
         row(number, name, about).fails("neighbor-unresolved", "EHOSTUNREACH", Either)
     };
     vec![
-        unresolved("14", "neighbour-timeout", "nobody answers ARP/ND; TCP gives up first")
-            .client("connect.py $near 8080", ("near", 8080))
-            .fails("neighbor-unresolved", "ETIMEDOUT|EHOSTUNREACH", Either),
-        unresolved("14b", "neighbour-failed", "nobody answers ARP/ND; the neighbour fails first")
-            .on(Client, patient)
-            .client("connect.py $near 8080", ("near", 8080)),
-        unresolved("15b", "router-neighbour-failed", "nobody answers the router's ARP/ND")
-            .on(Client, patient)
-            .client("connect.py $far 8080", ("far", 8080)),
+        unresolved(
+            "14",
+            "neighbour-timeout",
+            "nobody answers ARP/ND; TCP gives up first",
+        )
+        .client("connect.py $near 8080", ("near", 8080))
+        .fails("neighbor-unresolved", "ETIMEDOUT|EHOSTUNREACH", Either),
+        unresolved(
+            "14b",
+            "neighbour-failed",
+            "nobody answers ARP/ND; the neighbour fails first",
+        )
+        .on(Client, patient)
+        .client("connect.py $near 8080", ("near", 8080)),
+        unresolved(
+            "15b",
+            "router-neighbour-failed",
+            "nobody answers the router's ARP/ND",
+        )
+        .on(Client, patient)
+        .client("connect.py $far 8080", ("far", 8080)),
     ]
 }

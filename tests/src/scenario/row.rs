@@ -71,6 +71,15 @@ pub struct Dropped {
     pub matched_by: &'static str,
 }
 
+/// Something that is done before the client starts, in the order of the row.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// A shell script.
+    Script(Place, String),
+    /// A process beside.
+    Daemon(Place, &'static str),
+}
+
 /// One row: what is done, and what must be said. `a|b` in an expectation allows either.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -79,8 +88,7 @@ pub struct Row {
     pub(crate) about: &'static str,
     pub(crate) families: &'static [Family],
     pub(crate) exclusive: bool,
-    pub(crate) setup: Vec<(Place, String)>,
-    pub(crate) daemons: Vec<(Place, &'static str)>,
+    pub(crate) steps: Vec<Step>,
     pub(crate) block: Option<Block>,
     pub(crate) client: &'static str,
     pub(crate) remote: (&'static str, u16),
@@ -107,8 +115,7 @@ pub(super) fn row(number: &'static str, name: &'static str, about: &'static str)
         about,
         families: &[Family::Ipv4, Family::Ipv6],
         exclusive: false,
-        setup: Vec::new(),
-        daemons: Vec::new(),
+        steps: Vec::new(),
         block: None,
         client: "connect.py $s 8080",
         remote: ("s", 8080),
@@ -131,19 +138,23 @@ pub(super) fn row(number: &'static str, name: &'static str, about: &'static str)
 impl Row {
     /// A shell script in one of the namespaces.
     pub(super) fn on(mut self, place: Place, script: impl Into<String>) -> Self {
-        self.setup.push((place, script.into()));
+        self.steps.push(Step::Script(place, script.into()));
         self
     }
 
     /// One nftables rule in a base chain of its own.
     pub(super) fn nft(self, place: Place, hook: &str, rule: &str) -> Self {
-        let kind = if rule.contains("dnat") { "nat" } else { "filter" };
+        let kind = if rule.contains("dnat") {
+            "nat"
+        } else {
+            "filter"
+        };
         let priority = match (kind, hook) {
             ("nat", _) => "-100",
             _ if rule.contains("notrack") => "-300",
             _ => "0",
         };
-        let name = format!("{hook}{}", self.setup.len());
+        let name = format!("{hook}{}", self.steps.len());
         self.on(
             place,
             format!(
@@ -168,13 +179,19 @@ impl Row {
 
     /// The client knows the router's hardware address, the router the server's: nobody asks.
     pub(super) fn static_neighbours(self) -> Self {
-        self.on(Place::Client, "ip neigh replace $r lladdr 02:00:00:00:01:0c dev eth0")
-            .on(Place::Router, "ip neigh replace $s lladdr 02:00:00:00:00:05 dev toward-s")
+        self.on(
+            Place::Client,
+            "ip neigh replace $r lladdr 02:00:00:00:01:0c dev eth0",
+        )
+        .on(
+            Place::Router,
+            "ip neigh replace $s lladdr 02:00:00:00:00:05 dev toward-s",
+        )
     }
 
     /// A process beside.
     pub(super) fn daemon(mut self, place: Place, line: &'static str) -> Self {
-        self.daemons.push((place, line));
+        self.steps.push(Step::Daemon(place, line));
         self
     }
 
@@ -199,12 +216,6 @@ impl Row {
     /// IPv4 only.
     pub(super) fn v4(mut self) -> Self {
         self.families = &[Family::Ipv4];
-        self
-    }
-
-    /// IPv6 only.
-    pub(super) fn v6(mut self) -> Self {
-        self.families = &[Family::Ipv6];
         self
     }
 
@@ -250,7 +261,13 @@ impl Row {
         matched_by: &'static str,
     ) -> Self {
         let (reason, location) = what.split_once('@').unwrap_or((what, ""));
-        self.drops.push(Dropped { reason, location, hook, place, matched_by });
+        self.drops.push(Dropped {
+            reason,
+            location,
+            hook,
+            place,
+            matched_by,
+        });
         self
     }
 
@@ -290,7 +307,11 @@ impl Row {
             Family::Ipv6 if both => format!("{}-v6", self.name),
             _ => self.name.to_owned(),
         };
-        let of = |&family: &Family| Scenario { name: name(family), family, row: self.clone() };
+        let of = |&family: &Family| Scenario {
+            name: name(family),
+            family,
+            row: self.clone(),
+        };
         self.families.iter().map(of).collect()
     }
 }
