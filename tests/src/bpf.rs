@@ -95,6 +95,16 @@ fn mount() -> Result<PathBuf> {
         .ok_or_else(|| anyhow!("no cgroup2 file system is mounted"))
 }
 
+/// The control groups directly below the v2 root.
+pub fn cgroups() -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(mount()?)?;
+    Ok(entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect())
+}
+
 /// Drops everything that a device receives, until the result is dropped.
 pub fn xdp_drop(netns: &Path, device: &str, mode: Xdp) -> Result<OwnedFd> {
     let (kind, attach, drop) = (6, 37, 1);

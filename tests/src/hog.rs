@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Context, Result};
 
+use crate::shell;
+
 /// The name that no record may carry.
 pub const BYSTANDER: &str = "bystander";
 
@@ -59,7 +61,9 @@ fn spin(program: &PathBuf, cpu: usize) -> Result<Child> {
             Ok(())
         });
     }
-    command.spawn().context("cannot start a bystander")
+    shell::dies_with_us(&mut command)
+        .spawn()
+        .context("cannot start a bystander")
 }
 
 impl Drop for Hog {

@@ -315,6 +315,23 @@ fn sweep_where(gone: impl Fn(&str) -> bool) {
             remove(&name);
         }
     }
+    let Ok(groups) = crate::bpf::cgroups() else {
+        return;
+    };
+    for group in groups {
+        let name = group
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let owner = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').nth(1));
+        if owner.is_some_and(&gone) {
+            // A control group that still holds a process stays for the next sweep.
+            let _ = std::fs::remove_dir(&group);
+        }
+    }
 }
 
 /// Ends what still runs in a namespace that a lab made: nothing else can be in there.

@@ -183,28 +183,41 @@ impl Blocked {
 
 /// The host's conntrack limit, lowered to one connection and restored when dropped.
 #[derive(Debug)]
-struct Limit {
-    before: String,
-}
+struct Limit;
 
 const CONNTRACK_MAX: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
+
+/// What the limit was, while it is lowered.
+static CONNTRACK_WAS: Mutex<Option<String>> = Mutex::new(None);
 
 impl Limit {
     fn conntrack() -> Result<Self> {
         let before = std::fs::read_to_string(CONNTRACK_MAX)?;
+        *CONNTRACK_WAS.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        let limit = Self;
         std::fs::write(CONNTRACK_MAX, "1").context("cannot lower nf_conntrack_max")?;
-        Ok(Self { before })
+        Ok(limit)
     }
 }
 
 impl Drop for Limit {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::write(CONNTRACK_MAX, self.before.trim()) {
-            eprintln!(
-                "cannot restore {CONNTRACK_MAX} to {}: {error}",
-                self.before.trim()
-            );
-        }
+        restore();
+    }
+}
+
+/// Puts back what a scenario changed on the whole host: also for an end by signal.
+pub fn restore() {
+    let was = CONNTRACK_WAS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    let Some(before) = was else { return };
+    if let Err(error) = std::fs::write(CONNTRACK_MAX, before.trim()) {
+        eprintln!(
+            "cannot restore {CONNTRACK_MAX} to {}: {error}",
+            before.trim()
+        );
     }
 }
 

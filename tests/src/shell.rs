@@ -1,6 +1,7 @@
 //! Running the commands that build and break the lab.
 
 use std::{
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Command, Stdio},
     sync::OnceLock,
@@ -29,6 +30,17 @@ pub fn output(command: &mut Command) -> Result<String> {
 /// Runs a shell script that stops at its first error.
 pub fn script(text: &str) -> Result<String> {
     output(Command::new("sh").args(["-euc", text]))
+}
+
+/// Lets a process end when the thread that starts it ends, whatever ends that.
+pub fn dies_with_us(command: &mut Command) -> &mut Command {
+    // SAFETY: between fork and exec one async-signal-safe system call is made.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        })
+    }
 }
 
 /// Fails, in one line, where the lab cannot make namespaces.

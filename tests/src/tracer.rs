@@ -4,12 +4,13 @@ use std::{
     env,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
+use crate::shell;
 use anyhow::{Context, Result, bail, ensure};
 use tracer_user::record::{Direction, Failure, Record, Trailer};
 
@@ -49,7 +50,6 @@ pub struct Tracer {
     heard: Arc<(Mutex<Heard>, Condvar)>,
     readers: Vec<JoinHandle<()>>,
     complaints: Arc<Mutex<String>>,
-    _stdin: Option<ChildStdin>,
 }
 
 /// All that a run of the tracer said.
@@ -107,15 +107,17 @@ impl Tracer {
 
     /// Starts a command that prints JSON records and says `tcpwhy: ready` on stderr.
     pub fn start(mut command: Command) -> Result<Self> {
-        let mut child = command
-            .stdin(Stdio::piped())
+        let mut child = shell::dies_with_us(&mut command)
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {command:?}"))?;
-        let (stdin, stdout, stderr) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (stdout, stderr) = stdout.zip(stderr).context("no pipes")?;
+        let (stdout, stderr) = child
+            .stdout
+            .take()
+            .zip(child.stderr.take())
+            .context("no pipes")?;
         let (heard, complaints) = (Arc::default(), Arc::default());
         let (ready, when_ready) = mpsc::channel();
         let readers = vec![
@@ -127,7 +129,6 @@ impl Tracer {
             heard,
             readers,
             complaints,
-            _stdin: stdin,
         };
         if when_ready.recv_timeout(PATIENCE).is_err() {
             let said = tracer

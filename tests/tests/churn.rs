@@ -1,5 +1,8 @@
 //! Many connections: none invented, none unaccounted for.
 
+// A panic is how a test fails.
+#![allow(clippy::unwrap_used)]
+
 use std::time::{Duration, Instant};
 
 use tests::{

@@ -1,5 +1,8 @@
 //! Every scenario of the table, through the real binary: idle, and with every CPU kept busy.
 
+// A panic is how a test fails.
+#![allow(clippy::unwrap_used)]
+
 use tests::{
     hog::{BYSTANDER, Hog},
     lock::Host,

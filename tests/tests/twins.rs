@@ -1,6 +1,9 @@
 //! Two pairs of namespaces with equal addresses and equal ports, failing at the same moment in
 //! different ways: no evidence of one may be told of the other.
 
+// A panic is how a test fails.
+#![allow(clippy::unwrap_used)]
+
 use std::time::{Duration, Instant};
 
 use tests::{

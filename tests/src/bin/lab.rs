@@ -176,6 +176,7 @@ fn clean_up_on_signal() -> Result<()> {
         let mut signal = 0;
         // SAFETY: both point to live values.
         unsafe { libc::sigwait(&raw const signals, &raw mut signal) };
+        runner::restore();
         net::sweep_own();
         std::process::exit(128 + signal);
     })?;
