@@ -92,13 +92,17 @@ pub fn run(scenarios: &[Scenario], tracer: Option<&Tracer>) -> Vec<(Scenario, Re
 /// Makes one scenario happen and waits for its records.
 pub fn happen(scenario: &Scenario, tracer: Option<&Tracer>) -> Result<Happened> {
     let lab = Lab::new()?;
-    let story = play(scenario, &lab).with_context(|| format!("cannot play {}", scenario.name))?;
+    let told = || format!("cannot play {}", scenario.name);
+    let stage = Stage::set(scenario, &lab).with_context(told)?;
+    let story = stage.play(scenario, &lab).with_context(told)?;
     if let Some(tracer) = tracer {
         let deadline = Instant::now() + VERDICT;
         tracer.wait_for(scenario.failures(), deadline, |failure| {
             tracer::is_from(failure, story.pid)
         });
     }
+    // Not before the verdict: what a daemon holds is dropped when it ends.
+    drop(stage);
     Ok(Happened {
         scenario: scenario.clone(),
         lab,
@@ -106,32 +110,50 @@ pub fn happen(scenario: &Scenario, tracer: Option<&Tracer>) -> Result<Happened> 
     })
 }
 
-/// Breaks what the scenario says and runs its client, in a lab of the caller's choice.
-pub fn play(scenario: &Scenario, lab: &Lab) -> Result<Story> {
-    let (row, family) = (&scenario.row, scenario.family);
-    let blocked = Blocked::new(row.block, lab, family)?;
-    let mut daemons = Vec::new();
-    for step in &row.steps {
-        match step {
-            Step::Script(place, script) => {
-                lab.sh(*place, family, script)?;
-            }
-            Step::Daemon(place, line) => {
-                let cgroup = blocked
-                    .procs(Place::Server)
-                    .filter(|_| *place == Place::Server);
-                let command = CommandLine(line).command(lab, *place, family, cgroup.as_deref())?;
-                daemons.push(Daemon::start(line, command)?);
+/// All that stands around a client: gone when dropped.
+#[derive(Debug)]
+struct Stage {
+    _daemons: Vec<Daemon>,
+    _limit: Option<Limit>,
+    blocked: Blocked,
+}
+
+impl Stage {
+    /// Breaks what the scenario says.
+    fn set(scenario: &Scenario, lab: &Lab) -> Result<Self> {
+        let (row, family) = (&scenario.row, scenario.family);
+        let blocked = Blocked::new(row.block, lab, family)?;
+        let mut daemons = Vec::new();
+        for step in &row.steps {
+            match step {
+                Step::Script(place, script) => {
+                    lab.sh(*place, family, script)?;
+                }
+                Step::Daemon(place, line) => {
+                    let cgroup = blocked
+                        .procs(Place::Server)
+                        .filter(|_| *place == Place::Server);
+                    let line = CommandLine(line);
+                    let command = line.command(lab, *place, family, cgroup.as_deref())?;
+                    daemons.push(Daemon::start(line.0, command)?);
+                }
             }
         }
+        let limit = row.exclusive.then(Limit::conntrack).transpose()?;
+        Ok(Self {
+            _daemons: daemons,
+            _limit: limit,
+            blocked,
+        })
     }
-    let _limit = row.exclusive.then(Limit::conntrack).transpose()?;
-    let line = CommandLine(row.client);
-    let cgroup = blocked.procs(Place::Client);
-    client::run(
-        line,
-        line.command(lab, Place::Client, family, cgroup.as_deref())?,
-    )
+
+    /// Runs the client.
+    fn play(&self, scenario: &Scenario, lab: &Lab) -> Result<Story> {
+        let line = CommandLine(scenario.row.client);
+        let cgroup = self.blocked.procs(Place::Client);
+        let command = line.command(lab, Place::Client, scenario.family, cgroup.as_deref())?;
+        client::run(line, command)
+    }
 }
 
 /// The scenario's BPF programs, attached until this is dropped.

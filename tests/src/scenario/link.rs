@@ -71,7 +71,8 @@ fn down() -> Vec<Row> {
     vec![
         link("57", "no-carrier", "the client's interface has no carrier")
             .on(Router, "ip link set toward-c down")
-            .fails("link-down", "ETIMEDOUT", Either),
+            .fails("link-down", "ETIMEDOUT", Either)
+            .dropped("QDISC_DROP|NOT_SPECIFIED", "", Client, "socket"),
         link(
             "58",
             "no-carrier-at-router",

@@ -38,7 +38,7 @@ fn at_router() -> Vec<Row> {
             .on(Router, "$ip route add blackhole $s")
             .fails("route-blackhole", "ETIMEDOUT", Either)
             .dropped(
-                "NOT_SPECIFIED|IP_INNOROUTES@ip_error|dst_discard",
+                "NOT_SPECIFIED|IP_INNOROUTES@ip_error|dst_discard|dst_discard_out",
                 "",
                 Router,
                 "tuple",
