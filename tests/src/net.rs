@@ -6,10 +6,11 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::Command,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tracer_user::record::Family;
 
 use crate::shell;
@@ -61,6 +62,7 @@ impl Lab {
 
     /// The same with addresses of one's own choice: two labs may have equal ones.
     pub fn with_slot(slot: u32) -> Result<Self> {
+        ensure!(!ENDING.load(Ordering::SeqCst), "the lab is being ended");
         let name = format!("{PREFIX}-{}-{}", std::process::id(), next());
         let mut lab = Self {
             name,
@@ -295,15 +297,30 @@ pub fn sweep() {
     sweep_where(|owner| !Path::new("/proc").join(owner).exists());
 }
 
-/// Removes every lab of this process: for an end by signal, where nothing is dropped.
+/// Set once the process is being ended: no more labs are made.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Removes every lab of this process: for an end by signal, where nothing is dropped. Scripts that
+/// are under way may still make namespaces, so it is done until nothing has come for a while.
 pub fn sweep_own() {
+    ENDING.store(true, Ordering::SeqCst);
     let own = std::process::id().to_string();
-    sweep_where(|owner| owner == own);
+    let mut quiet = 0;
+    while quiet < 3 {
+        quiet = if sweep_where(|owner| owner == own) == 0 {
+            quiet + 1
+        } else {
+            0
+        };
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
-fn sweep_where(gone: impl Fn(&str) -> bool) {
+/// Removes the labs of the owners that are gone, and gives the number of namespaces that were.
+fn sweep_where(gone: impl Fn(&str) -> bool) -> usize {
+    let mut found = 0;
     let Ok(entries) = std::fs::read_dir("/run/netns") else {
-        return;
+        return found;
     };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -311,12 +328,13 @@ fn sweep_where(gone: impl Fn(&str) -> bool) {
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split('-').nth(1));
         if owner.is_some_and(&gone) {
+            found += 1;
             end_processes(&name);
             remove(&name);
         }
     }
     let Ok(groups) = crate::bpf::cgroups() else {
-        return;
+        return found;
     };
     for group in groups {
         let name = group
@@ -332,6 +350,7 @@ fn sweep_where(gone: impl Fn(&str) -> bool) {
             let _ = std::fs::remove_dir(&group);
         }
     }
+    found
 }
 
 /// Ends what still runs in a namespace that a lab made: nothing else can be in there.
