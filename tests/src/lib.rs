@@ -1,1 +1,16 @@
-//! Real failures, made in network namespaces.
+//! Real failures, made in network namespaces, and what tcpwhy must say about them.
+//!
+//! [`scenario`] is the table of failures; [`net`] makes the client, router and server namespaces
+//! that each of them gets for itself; [`client`] and [`bpf`] break things in them; [`tracer`] runs
+//! the real `tcpwhy`; [`judge`] compares; [`runner`] does all of it for many scenarios at once.
+
+pub mod bpf;
+pub mod client;
+pub mod hog;
+pub mod judge;
+pub mod lock;
+pub mod net;
+pub mod runner;
+pub mod scenario;
+pub mod shell;
+pub mod tracer;

@@ -1,0 +1,230 @@
+//! Compares what tcpwhy said of a scenario with what it had to say.
+
+use std::{fmt::Display, os::unix::process::ExitStatusExt};
+
+use tracer_user::record::{Direction, Drop, Failure, MatchedBy, Phase};
+
+use crate::{
+    client::Story,
+    net::{Lab, Place},
+    scenario::{Dropped, Local, Scenario},
+};
+
+/// Something that is not as it must be.
+#[derive(Clone, Debug)]
+pub struct Mismatch {
+    /// The field, or what it is about.
+    pub what: String,
+    /// What it had to be.
+    pub expected: String,
+    /// What it was.
+    pub got: String,
+}
+
+/// Collects mismatches.
+#[derive(Debug, Default)]
+struct Findings(Vec<Mismatch>);
+
+impl Findings {
+    fn check(&mut self, right: bool, what: &str, expected: impl Display, got: impl Display) {
+        if !right {
+            let (expected, got) = (expected.to_string(), got.to_string());
+            self.0.push(Mismatch {
+                what: what.to_owned(),
+                expected,
+                got,
+            });
+        }
+    }
+
+    fn one_of(&mut self, what: &str, set: &str, got: Option<&str>) {
+        let got = got.unwrap_or_default();
+        self.check(is_one_of(set, got), what, set, got);
+    }
+}
+
+/// Whether a value is in a set written `a|b`; an empty alternative stands for absence.
+fn is_one_of(set: &str, value: &str) -> bool {
+    set.split('|').any(|alternative| alternative == value)
+}
+
+/// What the client itself got, without any tracer.
+#[must_use]
+pub fn client(scenario: &Scenario, story: &Story) -> Vec<Mismatch> {
+    let mut findings = Findings::default();
+    let code = story
+        .status
+        .code()
+        .or(story.status.signal().map(|signal| -signal));
+    let exit = scenario.row.exit;
+    findings.check(
+        code == Some(exit),
+        "client's exit status",
+        exit,
+        format!("{code:?}"),
+    );
+    let told = match scenario.row.outcome {
+        Some(told) => told.to_owned(),
+        None if story.comm != "python3" => String::new(),
+        None => vec![scenario.errno(); scenario.failures()].join(" "),
+    };
+    let expected: Vec<&str> = told.split(' ').filter(|word| !word.is_empty()).collect();
+    let right = expected.len() == story.outcomes.len()
+        && expected
+            .iter()
+            .zip(&story.outcomes)
+            .all(|(set, got)| is_one_of(set, got));
+    findings.check(right, "what the client got", told, story.outcomes.join(" "));
+    findings.0
+}
+
+/// What tcpwhy said: exactly the failures there were, each of them right, and nobody else's.
+#[must_use]
+pub fn failures(scenario: &Scenario, lab: &Lab, story: &Story, all: &[&Failure]) -> Vec<Mismatch> {
+    let mut findings = Findings::default();
+    let here = |failure: &&&Failure| {
+        failure.direction == Direction::Outbound
+            && failure.socket.netns.is_some_and(|netns| lab.holds(netns))
+    };
+    let pid = |failure: &Failure| failure.process.as_ref().map(|process| process.pid);
+    let (own, others): (Vec<&Failure>, Vec<&Failure>) = all
+        .iter()
+        .filter(here)
+        .partition(|failure| pid(failure) == Some(story.pid));
+    for failure in others {
+        let name = failure
+            .process
+            .as_ref()
+            .map_or("nobody", |process| &process.comm);
+        let got = format!("{:?} ({name}): {}", pid(failure), failure.summary);
+        findings.check(false, "pid", story.pid, got);
+    }
+    let wanted = scenario.failures();
+    findings.check(own.len() == wanted, "number of failures", wanted, own.len());
+    for failure in &own {
+        one(&mut findings, scenario, lab, story, failure);
+    }
+    let cookies: Vec<_> = own.iter().map(|failure| failure.socket.cookie).collect();
+    if scenario.name.starts_with("refused-retry") {
+        let same = cookies
+            .windows(2)
+            .all(|pair| pair[0].is_some() && pair[0] == pair[1]);
+        findings.check(same, "cookies", "one socket's", format!("{cookies:?}"));
+    }
+    findings.0
+}
+
+fn one(findings: &mut Findings, scenario: &Scenario, lab: &Lab, story: &Story, failure: &Failure) {
+    let row = &scenario.row;
+    findings.one_of("cause", row.cause, Some(&failure.cause));
+    let errnos = scenario.errno();
+    findings.one_of("errno", errnos, failure.errno.as_deref());
+    if let [told] = story.outcomes.as_slice() {
+        let same = failure.errno.as_ref().is_none_or(|errno| errno == told);
+        let got = failure.errno.as_deref().unwrap_or_default();
+        findings.check(same, "errno, as the client was told", told, got);
+    }
+    let sure = row.sure.allows(failure.confidence);
+    let got = format!("{:?}", failure.confidence);
+    findings.check(sure, "confidence", format!("{:?}", row.sure), got);
+    let phase = format!("{:?}", failure.phase);
+    findings.check(failure.phase == Phase::Connect, "phase", "Connect", phase);
+    let stuck_on = if failure.cause == "abandoned" || row.stuck_on.is_empty() {
+        row.stuck_on.trim_start_matches('|')
+    } else {
+        row.stuck_on
+    };
+    findings.one_of("stuck_on", stuck_on, failure.stuck_on.as_deref());
+    findings.check(failure.lost == 0, "lost", 0, failure.lost);
+    process(findings, scenario, story, failure);
+    socket(findings, scenario, lab, failure);
+    for wanted in &row.drops {
+        drop(findings, lab, wanted, &failure.drops);
+    }
+    let resets = failure.resets.len();
+    findings.check(!row.reset || resets > 0, "resets", "at least one", resets);
+    let told = !failure.summary.is_empty() && !failure.why.is_empty() && !failure.fix.is_empty();
+    findings.check(told, "summary, why and fix", "said", &failure.summary);
+}
+
+fn process(findings: &mut Findings, scenario: &Scenario, story: &Story, failure: &Failure) {
+    let Some(process) = &failure.process else {
+        return;
+    };
+    findings.check(
+        process.comm == story.comm,
+        "comm",
+        &story.comm,
+        &process.comm,
+    );
+    findings.check(process.uid == 0, "uid", 0, process.uid);
+    match scenario.row.thread {
+        None => findings.check(process.tid == story.pid, "tid", story.pid, process.tid),
+        Some(name) => {
+            findings.check(process.tid != story.pid, "tid", "the thread's", process.tid);
+            findings.one_of("thread_comm", name, process.thread_comm.as_deref());
+        }
+    }
+}
+
+fn socket(findings: &mut Findings, scenario: &Scenario, lab: &Lab, failure: &Failure) {
+    let (row, socket) = (&scenario.row, &failure.socket);
+    let netns = lab.inode(Place::Client);
+    findings.check(
+        socket.netns == Some(netns),
+        "netns",
+        netns,
+        format!("{:?}", socket.netns),
+    );
+    let family = socket.family == scenario.family && socket.ipv4_mapped == row.mapped;
+    let wanted = format!("{:?}, mapped {}", scenario.family, row.mapped);
+    let got = format!("{:?}, mapped {}", socket.family, socket.ipv4_mapped);
+    findings.check(family, "family", wanted, got);
+
+    let (name, port) = row.remote;
+    let address = lab.variable(scenario.family, name);
+    let remote = Some(socket.remote.addr) == address && socket.remote.port == Some(port);
+    let got = format!("{:?}", socket.remote);
+    findings.check(remote, "remote", format!("{address:?} {port}"), got);
+
+    let from = if name == "lo" {
+        address
+    } else {
+        Some(lab.address(Place::Client, scenario.family))
+    };
+    let local = socket.local.filter(|local| Some(local.addr) == from);
+    let right = match row.local {
+        Local::Unchosen => true,
+        Local::Known => local.is_some_and(|local| local.port.is_some_and(|port| port != 0)),
+        Local::Port(port) => local.is_some_and(|local| local.port == Some(port)),
+    };
+    let got = format!("{:?}", socket.local);
+    findings.check(right, "local", format!("{from:?} {:?}", row.local), got);
+}
+
+fn drop(findings: &mut Findings, lab: &Lab, wanted: &Dropped, drops: &[Drop]) {
+    let netns = lab.inode(wanted.place);
+    let found = drops.iter().any(|drop| {
+        let matched_by = match drop.matched_by {
+            MatchedBy::Tuple => "tuple",
+            MatchedBy::Listener => "listener",
+            MatchedBy::Socket => "socket",
+        };
+        let location = drop.location.as_deref().unwrap_or_default();
+        is_one_of(wanted.reason, drop.reason.as_deref().unwrap_or_default())
+            && (wanted.location.is_empty() || is_one_of(wanted.location, location))
+            && wanted.hook == drop.hook.as_deref().unwrap_or_default()
+            && drop.netns == Some(netns)
+            && is_one_of(wanted.matched_by, matched_by)
+            && drop.count > 0
+    });
+    let Dropped {
+        reason,
+        location,
+        hook,
+        matched_by,
+        ..
+    } = wanted;
+    let expected = format!("{reason}@{location} hook {hook:?} netns {netns} by {matched_by}");
+    findings.check(found, "drops", expected, format!("{drops:?}"));
+}

@@ -1,0 +1,279 @@
+//! Many scenarios at once, each in namespaces of its own, one tracer for all.
+
+use std::{
+    os::fd::OwnedFd,
+    path::PathBuf,
+    process::Command,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow};
+use tracer_user::record::{Failure, Family};
+
+use crate::{
+    bpf::{self, Cgroup, Hook, Xdp},
+    client::{self, CommandLine, Daemon, Story},
+    judge::{self, Mismatch},
+    net::{Lab, Place},
+    scenario::{Block, Scenario, Step},
+    shell,
+    tracer::{self, Tracer},
+};
+
+/// Scenarios that run beside each other: nearly all of their time is waiting for TCP's timers.
+const WORKERS: usize = 24;
+/// How long a verdict may take after the application has got its errno. No measurement: a wait.
+const VERDICT: Duration = Duration::from_secs(10);
+
+/// A scenario that was made to happen. Its namespaces live for as long as this.
+#[derive(Debug)]
+pub struct Happened {
+    /// Which.
+    pub scenario: Scenario,
+    /// Where.
+    pub lab: Lab,
+    /// What the client was and got.
+    pub story: Story,
+}
+
+impl Happened {
+    /// What the tracer said about it that is wrong, and what the client got that is wrong.
+    #[must_use]
+    pub fn mismatches(&self, failures: Option<&[&Failure]>) -> Vec<Mismatch> {
+        let mut found = judge::client(&self.scenario, &self.story);
+        if let Some(all) = failures {
+            found.extend(judge::failures(&self.scenario, &self.lab, &self.story, all));
+        }
+        found
+    }
+}
+
+/// Makes scenarios happen: the host-wide ones last, one by one. Gives each its result, in the
+/// order of the list.
+pub fn run(scenarios: &[Scenario], tracer: Option<&Tracer>) -> Vec<(Scenario, Result<Happened>)> {
+    let (last, shared): (Vec<_>, Vec<_>) = scenarios
+        .iter()
+        .cloned()
+        .enumerate()
+        .partition(|(_, scenario)| scenario.exclusive());
+    let queue = Mutex::new(shared.into_iter());
+    let results = Mutex::new(Vec::new());
+    let lock = |error: PoisonError<_>| error.into_inner();
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS.min(scenarios.len()) {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some((place, scenario)) = next else {
+                        return;
+                    };
+                    let done = happen(&scenario, tracer);
+                    results
+                        .lock()
+                        .unwrap_or_else(lock)
+                        .push((place, scenario, done));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for (place, scenario) in last {
+        let done = happen(&scenario, tracer);
+        results.push((place, scenario, done));
+    }
+    results.sort_by_key(|(place, ..)| *place);
+    results
+        .into_iter()
+        .map(|(_, scenario, done)| (scenario, done))
+        .collect()
+}
+
+/// Makes one scenario happen and waits for its records.
+pub fn happen(scenario: &Scenario, tracer: Option<&Tracer>) -> Result<Happened> {
+    let lab = Lab::new()?;
+    let told = || format!("cannot play {}", scenario.name);
+    let stage = Stage::set(scenario, &lab).with_context(told)?;
+    let story = stage.play(scenario, &lab).with_context(told)?;
+    if let Some(tracer) = tracer {
+        let deadline = Instant::now() + VERDICT;
+        tracer.wait_for(scenario.failures(), deadline, |failure| {
+            tracer::is_from(failure, story.pid)
+        });
+    }
+    // Not before the verdict: what a daemon holds is dropped when it ends.
+    drop(stage);
+    Ok(Happened {
+        scenario: scenario.clone(),
+        lab,
+        story,
+    })
+}
+
+/// All that stands around a client: gone when dropped.
+#[derive(Debug)]
+struct Stage {
+    _daemons: Vec<Daemon>,
+    _limit: Option<Limit>,
+    blocked: Blocked,
+}
+
+impl Stage {
+    /// Breaks what the scenario says.
+    fn set(scenario: &Scenario, lab: &Lab) -> Result<Self> {
+        let (row, family) = (&scenario.row, scenario.family);
+        let blocked = Blocked::new(row.block, lab, family)?;
+        let mut daemons = Vec::new();
+        for step in &row.steps {
+            match step {
+                Step::Script(place, script) => {
+                    lab.sh(*place, family, script)?;
+                }
+                Step::Daemon(place, line) => {
+                    let cgroup = blocked
+                        .procs(Place::Server)
+                        .filter(|_| *place == Place::Server);
+                    let line = CommandLine(line);
+                    let command = line.command(lab, *place, family, cgroup.as_deref())?;
+                    daemons.push(Daemon::start(line.0, command)?);
+                }
+            }
+        }
+        let limit = row.exclusive.then(Limit::conntrack).transpose()?;
+        Ok(Self {
+            _daemons: daemons,
+            _limit: limit,
+            blocked,
+        })
+    }
+
+    /// Runs the client.
+    fn play(&self, scenario: &Scenario, lab: &Lab) -> Result<Story> {
+        let line = CommandLine(scenario.row.client);
+        let cgroup = self.blocked.procs(Place::Client);
+        let command = line.command(lab, Place::Client, scenario.family, cgroup.as_deref())?;
+        client::run(line, command)
+    }
+}
+
+/// The scenario's BPF programs, attached until this is dropped.
+#[derive(Debug, Default)]
+struct Blocked {
+    cgroup: Option<(Place, Cgroup)>,
+    _xdp: Option<OwnedFd>,
+}
+
+impl Blocked {
+    fn new(block: Option<Block>, lab: &Lab, family: Family) -> Result<Self> {
+        let connect = if family == Family::Ipv6 {
+            Hook::Connect6
+        } else {
+            Hook::Connect4
+        };
+        let cgroup = |place, hook| -> Result<Self> {
+            let cgroup = Cgroup::with(hook, &lab.to_string())?;
+            Ok(Self {
+                cgroup: Some((place, cgroup)),
+                _xdp: None,
+            })
+        };
+        let xdp = |mode| -> Result<Self> {
+            let link = bpf::xdp_drop(&lab.path(Place::Server), "eth0", mode)?;
+            Ok(Self {
+                cgroup: None,
+                _xdp: Some(link),
+            })
+        };
+        match block {
+            None => Ok(Self::default()),
+            Some(Block::Connect) => cgroup(Place::Client, connect),
+            Some(Block::ClientEgress) => cgroup(Place::Client, Hook::Egress),
+            Some(Block::ClientIngress) => cgroup(Place::Client, Hook::Ingress),
+            Some(Block::ListenerIngress) => cgroup(Place::Server, Hook::Ingress),
+            Some(Block::XdpGeneric) => xdp(Xdp::Generic),
+            Some(Block::XdpNative) => xdp(Xdp::Native),
+        }
+    }
+
+    fn procs(&self, place: Place) -> Option<PathBuf> {
+        self.cgroup
+            .as_ref()
+            .filter(|(at, _)| *at == place)
+            .map(|(_, cgroup)| cgroup.procs())
+    }
+}
+
+/// The host's conntrack limit, lowered to one connection and restored when dropped.
+#[derive(Debug)]
+struct Limit;
+
+const CONNTRACK_MAX: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
+
+/// What the limit was, while it is lowered.
+static CONNTRACK_WAS: Mutex<Option<String>> = Mutex::new(None);
+
+impl Limit {
+    fn conntrack() -> Result<Self> {
+        let before = std::fs::read_to_string(CONNTRACK_MAX)?;
+        *CONNTRACK_WAS.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        let limit = Self;
+        std::fs::write(CONNTRACK_MAX, "1").context("cannot lower nf_conntrack_max")?;
+        Ok(limit)
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Puts back what a scenario changed on the whole host: also for an end by signal.
+pub fn restore() {
+    let was = CONNTRACK_WAS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    let Some(before) = was else { return };
+    if let Err(error) = std::fs::write(CONNTRACK_MAX, before.trim()) {
+        eprintln!(
+            "cannot restore {CONNTRACK_MAX} to {}: {error}",
+            before.trim()
+        );
+    }
+}
+
+/// The scenarios of these names, or all of them where none is named.
+pub fn choose(names: &[String]) -> Result<Vec<Scenario>> {
+    let all = crate::scenario::all();
+    if names.is_empty() {
+        return Ok(all);
+    }
+    let mut chosen = Vec::new();
+    for name in names {
+        let matching = all
+            .iter()
+            .filter(|it| it.name == *name || it.name == format!("{name}-v6"));
+        let before = chosen.len();
+        chosen.extend(matching.cloned());
+        if chosen.len() == before {
+            return Err(anyhow!("no scenario {name}: --list shows them"));
+        }
+    }
+    Ok(chosen)
+}
+
+/// A command in a namespace, started by hand: for tests that need more than a row.
+#[must_use]
+pub fn in_netns(lab: &Lab, place: Place, program: &str) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", &lab.netns(place), program]);
+    command
+}
+
+/// What every lab needs first: root, and a host without leftovers.
+pub fn prepare() -> Result<()> {
+    shell::require_root()?;
+    crate::net::sweep();
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! Netfilter: nftables and iptables-legacy, at every hook, at the client, a router and the server.
+
+use super::row::{Row, Sure::*, row};
+use crate::net::Place::*;
+
+const NFT: &str = "NETFILTER_DROP@nft_do_chain";
+const LEGACY: &str = "NETFILTER_DROP@nf_hook_slow";
+const RULE: &str = "tcp dport 8080";
+
+pub(super) fn rows() -> Vec<Row> {
+    [
+        server(),
+        client(),
+        router(),
+        translated(),
+        legacy(),
+        conntrack(),
+    ]
+    .concat()
+}
+
+fn drop(number: &'static str, name: &'static str, about: &'static str) -> Row {
+    row(number, name, about).fails("firewall-drop", "ETIMEDOUT", Likely)
+}
+
+fn reject(number: &'static str, name: &'static str, about: &'static str) -> Row {
+    row(number, name, about).fails("firewall-reject", "ECONNREFUSED", Either)
+}
+
+fn server() -> Vec<Row> {
+    vec![
+        drop("03", "peer-input-drop", "the server drops what comes in")
+            .nft(Server, "input", "tcp dport 8080 drop")
+            .dropped(NFT, "input", Server, "tuple"),
+        drop(
+            "03",
+            "peer-prerouting-drop",
+            "the server drops before routing",
+        )
+        .nft(Server, "prerouting", "tcp dport 8080 drop")
+        .dropped(NFT, "prerouting", Server, "tuple"),
+        drop("03", "peer-output-drop", "the server drops its own answer")
+            .daemon(Server, "listen.py 8080")
+            .nft(Server, "output", "tcp sport 8080 drop")
+            .dropped(NFT, "output", Server, "tuple"),
+        drop(
+            "03",
+            "peer-input-drop-curl",
+            "the same as peer-input-drop, by curl",
+        )
+        .nft(Server, "input", "tcp dport 8080 drop")
+        .client("curl --silent --globoff http://$url:8080/", ("s", 8080))
+        .exits(28)
+        .dropped(NFT, "input", Server, "tuple"),
+        drop("82", "peer-input-drop-mptcp", "MPTCP: one record")
+            .nft(Server, "input", "tcp dport 8080 drop")
+            .client("connect.py $s 8080 --mptcp", ("s", 8080))
+            .dropped(NFT, "input", Server, "tuple"),
+        drop("95", "peer-input-drop-io-uring", "by io_uring")
+            .nft(Server, "input", "tcp dport 8080 drop")
+            .client("uring.py $s 8080", ("s", 8080))
+            .dropped(NFT, "input", Server, "tuple"),
+        reject("04", "peer-reject-port", "ICMP port-unreachable").nft(
+            Server,
+            "input",
+            "tcp dport 8080 reject with icmpx type port-unreachable",
+        ),
+        reject(
+            "05",
+            "peer-reject-admin",
+            "ICMP administratively prohibited",
+        )
+        .nft(
+            Server,
+            "input",
+            "tcp dport 8080 reject with icmpx type admin-prohibited",
+        )
+        .fails("firewall-reject", "EHOSTUNREACH", Either)
+        .errno_v6("EACCES"),
+        reject("06", "peer-reject-reset", "a RST that netfilter made")
+            .nft(Server, "input", "tcp dport 8080 reject with tcp reset")
+            .reset(),
+    ]
+}
+
+fn client() -> Vec<Row> {
+    vec![
+        drop(
+            "07",
+            "output-drop",
+            "the client's own firewall: ETIMEDOUT, not EPERM",
+        )
+        .nft(Client, "output", "tcp dport 8080 drop")
+        .fails("firewall-drop", "ETIMEDOUT", Certain)
+        .dropped(NFT, "output", Client, "socket"),
+        drop("07", "postrouting-drop", "the same, after routing")
+            .nft(Client, "postrouting", "tcp dport 8080 drop")
+            .fails("firewall-drop", "ETIMEDOUT", Certain)
+            .dropped(NFT, "postrouting", Client, "socket"),
+        drop(
+            "07",
+            "input-drop-of-answer",
+            "the client drops the server's SYN-ACK",
+        )
+        .daemon(Server, "listen.py 8080")
+        .nft(Client, "input", "tcp sport 8080 drop")
+        .fails("firewall-drop", "ETIMEDOUT", Either)
+        .dropped(NFT, "input", Client, "socket|tuple"),
+        drop(
+            "07",
+            "loopback-input-drop",
+            "dropped between two ends of one host",
+        )
+        .nft(Client, "input", "tcp dport 8080 drop")
+        .client("connect.py $lo 8080", ("lo", 8080))
+        .fails("firewall-drop", "ETIMEDOUT", Either)
+        .dropped(NFT, "input", Client, "socket|tuple"),
+        reject(
+            "08",
+            "output-reject-port",
+            "ICMP port-unreachable, to oneself",
+        )
+        .nft(
+            Client,
+            "output",
+            "tcp dport 8080 reject with icmpx type port-unreachable",
+        ),
+        reject(
+            "09",
+            "output-reject-admin",
+            "ICMP administratively prohibited, to oneself",
+        )
+        .nft(
+            Client,
+            "output",
+            "tcp dport 8080 reject with icmpx type admin-prohibited",
+        )
+        .fails("firewall-reject", "EHOSTUNREACH", Either)
+        .errno_v6("EACCES"),
+        reject(
+            "10",
+            "output-reject-reset",
+            "a RST that netfilter made, to oneself",
+        )
+        .nft(Client, "output", "tcp dport 8080 reject with tcp reset")
+        .reset(),
+    ]
+}
+
+fn router() -> Vec<Row> {
+    vec![
+        drop("03", "router-forward-drop", "a firewall between")
+            .nft(Router, "forward", "tcp dport 8080 drop")
+            .dropped(NFT, "forward", Router, "tuple"),
+        drop("03", "router-prerouting-drop", "the same, before routing")
+            .nft(Router, "prerouting", "tcp dport 8080 drop")
+            .dropped(NFT, "prerouting", Router, "tuple"),
+        drop("03", "router-postrouting-drop", "the same, after routing")
+            .nft(Router, "postrouting", "tcp dport 8080 drop")
+            .dropped(NFT, "postrouting", Router, "tuple"),
+        reject(
+            "04",
+            "router-forward-reject",
+            "a firewall between that says so",
+        )
+        .nft(
+            Router,
+            "forward",
+            "tcp dport 8080 reject with icmpx type admin-prohibited",
+        )
+        .fails("firewall-reject", "EHOSTUNREACH", Either)
+        .errno_v6("EACCES"),
+    ]
+}
+
+fn translated() -> Vec<Row> {
+    vec![
+        drop(
+            "64",
+            "dnat-here-then-drop",
+            "translated by the client, dropped by the server",
+        )
+        .nft(Client, "output", "tcp dport 8080 dnat $nfip to $url:9090")
+        .nft(Server, "input", "tcp dport 9090 drop")
+        .dropped(NFT, "input", Server, "tuple"),
+        drop(
+            "65",
+            "dnat-at-router-then-drop",
+            "translated by the router, dropped by the server",
+        )
+        .nft(
+            Router,
+            "prerouting",
+            "tcp dport 8080 dnat $nfip to $url:9090",
+        )
+        .nft(Server, "input", "tcp dport 9090 drop")
+        .dropped(NFT, "input", Server, "tuple"),
+    ]
+}
+
+fn legacy() -> Vec<Row> {
+    let rule = |chain, target| format!("$iptables -w -A {chain} -p {RULE} -j {target}");
+    let rule = |chain, target| rule(chain, target).replace("tcp dport", "tcp --dport");
+    vec![
+        drop("62", "legacy-input-drop", "iptables-legacy at the server")
+            .on(Server, rule("INPUT", "DROP"))
+            .dropped(LEGACY, "input", Server, "tuple"),
+        drop("62", "legacy-forward-drop", "iptables-legacy at the router")
+            .on(Router, rule("FORWARD", "DROP"))
+            .dropped(LEGACY, "forward", Router, "tuple"),
+        drop("62", "legacy-output-drop", "iptables-legacy at the client")
+            .on(Client, rule("OUTPUT", "DROP"))
+            .fails("firewall-drop", "ETIMEDOUT", Certain)
+            .dropped(LEGACY, "output", Client, "socket"),
+        reject("63", "legacy-input-reject", "iptables-legacy with ICMP")
+            .on(Server, rule("INPUT", "REJECT")),
+        reject("63", "legacy-input-reset", "iptables-legacy with a RST")
+            .on(Server, rule("INPUT", "REJECT --reject-with tcp-reset"))
+            .reset(),
+    ]
+}
+
+fn conntrack() -> Vec<Row> {
+    vec![
+        row(
+            "60",
+            "conntrack-invalid-here",
+            "the answer to an untracked SYN is invalid",
+        )
+        .daemon(Server, "listen.py 8080")
+        .nft(Client, "output", "tcp dport 8080 notrack")
+        .nft(Client, "input", "ct state invalid drop")
+        .fails("conntrack-invalid", "ETIMEDOUT", Either)
+        .dropped(NFT, "input", Client, "socket|tuple"),
+        row("60", "conntrack-invalid-at-peer", "the same at the server")
+            .daemon(Server, "listen.py 8080")
+            .nft(Server, "prerouting", "tcp dport 8080 notrack")
+            .nft(Server, "output", "ct state invalid drop")
+            .fails("conntrack-invalid", "ETIMEDOUT", Either)
+            .dropped(NFT, "output", Server, "tuple"),
+        row("61", "conntrack-full", "the server's table has no room")
+            .exclusive()
+            .daemon(Server, "listen.py 7070 --hold")
+            .nft(Server, "input", "ct state established accept")
+            .daemon(Server, "connect.py $lo 7070 --keep --stay")
+            .fails("conntrack-full", "ETIMEDOUT", Either)
+            .dropped(LEGACY, "prerouting", Server, "tuple"),
+    ]
+}

@@ -1,0 +1,121 @@
+//! Devices: queues, tc, XDP, carriers, reverse-path filter, and silence.
+
+use super::row::{Block, Row, Sure::*, row};
+use crate::net::Place::*;
+
+pub(super) fn rows() -> Vec<Row> {
+    [traffic_control(), down(), silence()].concat()
+}
+
+fn dropped(number: &'static str, name: &'static str, about: &'static str) -> Row {
+    row(number, name, about).fails("traffic-control-drop", "ETIMEDOUT", Likely)
+}
+
+fn traffic_control() -> Vec<Row> {
+    vec![
+        dropped("53", "tc-egress", "tc drops what the client sends")
+            .tc(Client, "eth0", "egress", 2)
+            .fails("traffic-control-drop", "ETIMEDOUT", Certain)
+            .dropped("TC_EGRESS", "", Client, "socket"),
+        dropped(
+            "53",
+            "router-tc-egress",
+            "tc drops what the router forwards",
+        )
+        .tc(Router, "toward-s", "egress", 2)
+        .dropped("TC_EGRESS", "", Router, "tuple"),
+        dropped(
+            "54",
+            "tc-ingress-at-peer",
+            "tc drops what the server receives",
+        )
+        .tc(Server, "eth0", "ingress", 2)
+        .dropped("TC_INGRESS", "", Server, "tuple"),
+        dropped(
+            "55",
+            "xdp-generic",
+            "generic XDP drops what the server receives",
+        )
+        .static_neighbours()
+        .block(Block::XdpGeneric)
+        .dropped("NOT_SPECIFIED|XDP@do_xdp_generic", "", Server, "tuple"),
+        dropped(
+            "55",
+            "xdp-native",
+            "native XDP drops what the server receives",
+        )
+        .static_neighbours()
+        .block(Block::XdpNative)
+        .dropped("NOT_SPECIFIED|XDP@veth_xdp_rcv_skb", "", Server, "tuple"),
+        dropped("56", "qdisc-full", "a queue with no room for a SYN")
+            .on(Client, "tc qdisc add dev eth0 root bfifo limit $small")
+            .fails("traffic-control-drop", "ETIMEDOUT", Certain)
+            .dropped("QDISC_DROP|QDISC_OVERLIMIT", "", Client, "socket"),
+        dropped(
+            "56",
+            "qdisc-tbf",
+            "a token bucket that a SYN does not fit into",
+        )
+        .static_neighbours()
+        .on(
+            Client,
+            "tc qdisc add dev eth0 root tbf rate 8kbit burst 40 limit 40",
+        )
+        .fails("traffic-control-drop", "ETIMEDOUT", Certain)
+        .dropped("QDISC_DROP|QDISC_OVERLIMIT", "", Client, "socket"),
+    ]
+}
+
+fn down() -> Vec<Row> {
+    let link = |number, name, about| row(number, name, about).static_neighbours();
+    vec![
+        link("57", "no-carrier", "the client's interface has no carrier")
+            .on(Router, "ip link set toward-c down")
+            .fails("link-down", "ETIMEDOUT", Either)
+            .dropped("QDISC_DROP|NOT_SPECIFIED", "", Client, "socket"),
+        link(
+            "58",
+            "no-carrier-at-router",
+            "the router's interface has no carrier",
+        )
+        .on(Server, "ip link set eth0 down")
+        .fails("link-down", "ETIMEDOUT", Either),
+        row(
+            "43",
+            "reverse-path-filter",
+            "the server's way back is another one",
+        )
+        .v4()
+        .on(
+            Server,
+            "ip link add other type veth peer name rehto; ip link set other up; \
+                 ip link set rehto up; ip addr add 10.10.0.1/24 dev other; \
+                 ip route add $c dev other; echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter",
+        )
+        .fails("reverse-path-filter", "ETIMEDOUT", Likely)
+        .dropped("IP_RPFILTER@ip_rcv_finish_core", "", Server, "tuple"),
+    ]
+}
+
+fn silence() -> Vec<Row> {
+    let silent =
+        |number, name, about| row(number, name, about).fails("no-answer", "ETIMEDOUT", Either);
+    vec![
+        silent(
+            "19",
+            "no-answer",
+            "the server's device takes packets away; nothing is dropped",
+        )
+        .tc(Server, "eth0", "ingress", 4),
+        silent(
+            "19",
+            "no-answer-tun",
+            "packets leave by a tunnel whose other end is silent",
+        )
+        .daemon(Client, "swallow.py out0")
+        .on(Client, "ip link set out0 up; $ip route replace $s dev out0"),
+        silent("83", "no-answer-fastopen", "the same with TCP Fast Open")
+            .tc(Server, "eth0", "ingress", 4)
+            .client("connect.py $s 8080 --fastopen", ("s", 8080)),
+    ]
+}

@@ -1,0 +1,100 @@
+//! Two pairs of namespaces with equal addresses and equal ports, failing at the same moment in
+//! different ways: no evidence of one may be told of the other.
+
+// A panic is how a test fails.
+#![allow(clippy::unwrap_used)]
+
+use std::time::{Duration, Instant};
+
+use tests::{
+    client::{self, CommandLine, Story},
+    lock::Host,
+    net::{Lab, Place},
+    runner,
+    tracer::{self, Tracer},
+};
+use tracer_user::record::{Failure, Family};
+
+const CLIENT: &str = "connect.py $s 8080 --bind 20003";
+const DROP: &str = "nft 'table inet lab { chain input { type filter hook input priority 0; \
+                    tcp dport 8080 drop; }; }'";
+
+fn connect(lab: &Lab, family: Family) -> Story {
+    let line = CommandLine(CLIENT);
+    client::run(
+        line,
+        line.command(lab, Place::Client, family, None).unwrap(),
+    )
+    .unwrap()
+}
+
+fn only<'a>(failures: &[&'a Failure], story: &Story) -> &'a Failure {
+    let own: Vec<_> = failures
+        .iter()
+        .copied()
+        .filter(|failure| tracer::is_from(failure, story.pid))
+        .collect();
+    assert_eq!(own.len(), 1, "{own:#?}");
+    own[0]
+}
+
+fn twins(family: Family) {
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let (dropped, refused) = (Lab::with_slot(126).unwrap(), Lab::with_slot(126).unwrap());
+    dropped.sh(Place::Server, family, DROP).unwrap();
+    let tracer = Tracer::watch(&[]).unwrap();
+    // While one client waits for answers, the other is refused again and again.
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| connect(&dropped, family));
+        let second = scope.spawn(|| {
+            (0..5)
+                .map(|_| connect(&refused, family))
+                .collect::<Vec<_>>()
+        });
+        (first.join().unwrap(), second.join().unwrap())
+    });
+    let deadline = Instant::now() + Duration::from_secs(10);
+    tracer.wait_for(1, deadline, |failure| tracer::is_from(failure, first.pid));
+    let trace = tracer.stop().unwrap();
+    let failures: Vec<&Failure> = trace.failures().collect();
+
+    let failure = only(&failures, &first);
+    assert_eq!(failure.cause, "firewall-drop", "{failure:#?}");
+    assert_eq!(failure.errno.as_deref(), Some("ETIMEDOUT"));
+    assert_eq!(failure.socket.netns, Some(dropped.inode(Place::Client)));
+    assert!(failure.resets.is_empty(), "{failure:#?}");
+    let places: Vec<_> = failure.drops.iter().filter_map(|drop| drop.netns).collect();
+    assert!(
+        places.iter().all(|netns| dropped.holds(*netns)),
+        "{failure:#?}"
+    );
+    assert!(!places.is_empty(), "{failure:#?}");
+    for story in &second {
+        let failure = only(&failures, story);
+        assert_eq!(failure.cause, "connection-refused", "{failure:#?}");
+        assert_eq!(failure.errno.as_deref(), Some("ECONNREFUSED"));
+        assert_eq!(failure.socket.netns, Some(refused.inode(Place::Client)));
+        let netfilter = |reason: Option<&str>| reason == Some("NETFILTER_DROP");
+        let strange = failure
+            .drops
+            .iter()
+            .any(|drop| netfilter(drop.reason.as_deref()));
+        assert!(!strange, "{failure:#?}");
+        let sent = failure.resets.iter().filter_map(|reset| reset.netns);
+        assert!(
+            sent.into_iter().all(|netns| refused.holds(netns)),
+            "{failure:#?}"
+        );
+    }
+}
+
+#[test]
+fn equal_addresses_in_two_namespaces_are_told_apart() {
+    twins(Family::Ipv4);
+}
+
+#[test]
+fn equal_ipv6_addresses_in_two_namespaces_are_told_apart() {
+    twins(Family::Ipv6);
+}
