@@ -1,11 +1,24 @@
 //! tcpwhy: why did this TCP connection fail?
+//!
+//! The data's way: [`hook`] → [`ring`] → [`decode`] → [`attribute`] → [`diagnose`] → [`compose`] →
+//! [`show`]. Each step knows only the ones before it; [`session`] drives them.
 
+pub mod attribute;
 pub mod cause;
 pub mod cli;
 pub mod clock;
 pub mod command;
+pub mod compose;
+pub mod decode;
+pub mod diagnose;
+pub mod enrich;
 pub mod errno;
 pub mod escape;
 pub mod filter;
+pub mod hook;
+pub mod kernel;
+pub mod net;
 pub mod record;
+pub mod ring;
+pub mod session;
 pub mod show;

@@ -1,2 +1,68 @@
-//! tcpwhy
-fn main() {}
+//! `tcpwhy`: the command.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use tracer_user::{
+    cli::{self, Command},
+    command::{
+        doctor,
+        explain::{self, ExplainError},
+        run, schema, watch,
+    },
+    kernel::{btf::Btf, reasons::ReasonNames},
+};
+
+fn main() -> ExitCode {
+    match dispatch(cli::parse().into_command()) {
+        Ok(status) => ExitCode::from(status),
+        Err(why) => {
+            eprintln!("tcpwhy: {}", one_line(&why));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A chain of reasons, outermost first.
+fn one_line(why: &anyhow::Error) -> String {
+    format!("{why:#}").lines().next().unwrap_or_default().to_owned()
+}
+
+fn dispatch(command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Watch(watch) => block_on(watch::run(&watch)).map(|()| 0),
+        Command::Run(run) => block_on(run::run(&run)),
+        Command::Explain(explain) => explain_code(explain.code.as_deref()),
+        Command::Doctor(doctor) => {
+            let health = doctor::run(doctor.format, &mut io::stdout())?;
+            Ok(health.exit_status())
+        }
+        Command::Schema => match schema::run(&mut io::stdout()) {
+            Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(why.into()),
+            _ => Ok(0),
+        },
+    }
+}
+
+/// One thread: everything waits for the ring.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work)
+}
+
+fn explain_code(code: Option<&str>) -> anyhow::Result<u8> {
+    // Without the kernel's types its own names of reasons are not known, only ours.
+    let reasons = Btf::from_sys_fs().map(|btf| ReasonNames::from_btf(&btf)).unwrap_or_default();
+    let host = explain::Host {
+        sysctl: &explain::read_sysctl,
+        known_reason: &|name| reasons.drop_reason_value(name).is_some(),
+    };
+    let mut out = io::stdout().lock();
+    match explain::run(code, &host, &mut out).and_then(|()| out.flush().map_err(ExplainError::Write)) {
+        Err(ExplainError::Write(why)) if why.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        Err(why) => Err(why.into()),
+        Ok(()) => Ok(0),
+    }
+}

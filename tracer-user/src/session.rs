@@ -282,9 +282,14 @@ impl Session {
         self.book.emitted(cause);
     }
 
-    /// Counts a failure that a filter left out.
-    pub fn filtered(&mut self) {
-        self.book.filtered += 1;
+    /// Counts failures that a filter left out.
+    pub fn filtered(&mut self, count: u64) {
+        self.book.filtered += count;
+    }
+
+    /// Begins to read the kernel's symbols, so that the first drop need not wait for them.
+    pub fn warm_up(&mut self) {
+        self.names.warm_up();
     }
 
     /// What was seen, emitted, filtered and lost so far.

@@ -1,4 +1,8 @@
-//! What `tcpwhy COMMAND` does: one file per command.
+//! What each command does.
 
+pub mod doctor;
 pub mod explain;
+pub mod live;
+pub mod run;
 pub mod schema;
+pub mod watch;

@@ -1,6 +1,10 @@
 //! The kernel's names for its numbers and addresses.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
 
 use tracer_ebpf::event;
 
@@ -54,6 +58,7 @@ type PlaceKey = (u32, u64, [u64; event::STACK_DEPTH]);
 /// Reading every symbol takes tens of milliseconds: not before the first drop.
 enum SymbolTable {
     NotReadYet,
+    Reading(JoinHandle<Option<Symbols>>),
     Read(Symbols),
     Unavailable,
 }
@@ -126,9 +131,21 @@ impl Names {
         }
     }
 
-    fn symbols(&mut self) -> Option<&Symbols> {
+    /// Begins to read the symbols on a thread of its own.
+    pub fn warm_up(&mut self) {
         if let SymbolTable::NotReadYet = self.symbols {
-            self.symbols = Symbols::read().map_or(SymbolTable::Unavailable, SymbolTable::Read);
+            self.symbols = SymbolTable::Reading(thread::spawn(|| Symbols::read().ok()));
+        }
+    }
+
+    fn symbols(&mut self) -> Option<&Symbols> {
+        self.warm_up();
+        if let SymbolTable::Reading(_) = self.symbols
+            && let SymbolTable::Reading(reader) =
+                std::mem::replace(&mut self.symbols, SymbolTable::Unavailable)
+            && let Ok(Some(symbols)) = reader.join()
+        {
+            self.symbols = SymbolTable::Read(symbols);
         }
         match &self.symbols {
             SymbolTable::Read(symbols) => Some(symbols),

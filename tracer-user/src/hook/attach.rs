@@ -68,7 +68,7 @@ fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> anyhow::Result<()> {
                 .with_context(|| format!("cannot open {}", root.display()))?;
             let program: &mut CgroupSockAddr = program.try_into()?;
             program.load()?;
-            program.attach(directory, CgroupAttachMode::AllowMultiple)?;
+            program.attach(directory, CgroupAttachMode::Single)?;
         }
     }
     Ok(())
@@ -77,6 +77,5 @@ fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> anyhow::Result<()> {
 /// The innermost reason is the kernel's own; what the verifier logged is too long for a line.
 fn one_line(why: &anyhow::Error) -> String {
     let text = format!("{why:#}");
-    if std::env::var_os("VLOG").is_some() { eprintln!("{text}"); }
     text.lines().next().unwrap_or_default().trim_end_matches(". Verifier output:").to_owned()
 }

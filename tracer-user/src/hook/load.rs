@@ -103,5 +103,5 @@ fn filter(values: &[u32]) -> ([u32; FILTER_LEN], u32) {
 
 /// The verifier's log costs time and says nothing to users.
 fn verifier_log_level() -> VerifierLogLevel {
-    if true { VerifierLogLevel::default() } else { VerifierLogLevel::DISABLE }
+    if cfg!(feature = "debug") { VerifierLogLevel::default() } else { VerifierLogLevel::DISABLE }
 }

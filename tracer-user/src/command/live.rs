@@ -1,0 +1,312 @@
+//! What the commands that look at the running host have in common: set-up, the loop, the records
+//! around the records.
+
+use std::{future::Future, io, ops::ControlFlow, time::Duration};
+
+use anyhow::bail;
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    cli::Common,
+    clock::Clock,
+    decode::Names,
+    filter::Filter,
+    hook::{self, Options},
+    kernel::Kernel,
+    record::{Degradation, Header, Ledger, Record, SCHEMA, Trailer},
+    session::{Session, Wanted},
+    show::Output,
+};
+
+/// How often a ledger is written, where something changed.
+const LEDGER_EVERY: Duration = Duration::from_secs(10);
+
+/// Why a run ended, as trailers have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// SIGINT or SIGTERM.
+    Interrupted,
+    /// `--duration` is over.
+    Duration,
+    /// `--count` is reached.
+    Count,
+    /// The command of `run` ended.
+    CommandExited,
+    /// Nobody reads the output any more.
+    OutputClosed,
+}
+
+impl Reason {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Interrupted => "interrupted",
+            Self::Duration => "duration",
+            Self::Count => "count",
+            Self::CommandExited => "command-exited",
+            Self::OutputClosed => "output-closed",
+        }
+    }
+}
+
+/// A run on the live host.
+pub struct Live {
+    session: Session,
+    writer: Writer,
+    duration: Option<Duration>,
+    ledger: Ledger,
+}
+
+/// Filters, counts and writes records.
+struct Writer {
+    output: Output,
+    filter: Filter,
+    left: Option<u64>,
+    ended: Option<Reason>,
+    emitted: Vec<String>,
+    filtered: u64,
+}
+
+/// Only root may attach; said before the kernel says it less clearly.
+///
+/// # Errors
+/// Where this is not root.
+pub fn require_root() -> anyhow::Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        bail!("only root can trace: try `sudo tcpwhy`");
+    }
+    Ok(())
+}
+
+impl Live {
+    /// Attaches the hooks, and writes the header.
+    ///
+    /// # Errors
+    /// One line that says what this host lacks, or where `output` cannot be written.
+    pub fn start(
+        common: &Common,
+        wanted: Wanted,
+        follow_command: bool,
+        output: Output,
+    ) -> anyhow::Result<Self> {
+        require_root()?;
+        // Kernels before 5.11 count BPF memory against this limit; where raising it is refused, the
+        // maps may still fit.
+        let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
+        let kernel = Kernel::running()?;
+        let mut hooks = hook::start(&kernel, &options(common, wanted, follow_command)?)?;
+        let attached = std::mem::take(&mut hooks.attached);
+        let degraded = std::mem::take(&mut hooks.degraded);
+        let names = Names::new(kernel.reasons.clone());
+        let max_attempts = usize::try_from(common.limits.max_attempts)?;
+        let session = Session::new(hooks, names, wanted, max_attempts)?;
+        if common.verbose > 0 {
+            for missing in &degraded {
+                eprintln!("tcpwhy: {}: {}; {}", missing.what, missing.why, missing.effect);
+            }
+        }
+        let header = header(&kernel, session.clock(), attached, degraded);
+        let mut live = Self {
+            session,
+            writer: Writer {
+                output,
+                filter: common.filter.clone(),
+                left: common.count,
+                ended: None,
+                emitted: Vec::new(),
+                filtered: 0,
+            },
+            duration: common.duration,
+            ledger: Ledger::default(),
+        };
+        live.writer.write(&Record::Header(Box::new(header)))?;
+        Ok(live)
+    }
+
+    /// The run's hooks.
+    pub fn hooks(&mut self) -> &mut hook::Hooks {
+        self.session.hooks()
+    }
+
+    /// Reads every symbol of the kernel beforehand, so that the first drop does not wait for them.
+    pub fn warm_up(&mut self) {
+        self.session.warm_up();
+    }
+
+    /// Runs until `stop` is ready, a limit is reached or nobody reads; then ends cleanly. The final
+    /// ledger and what `stop` gave, if it was that.
+    ///
+    /// # Errors
+    /// Where the kernel or the output fails.
+    pub async fn drive(mut self, stop: impl Future<Output = Reason>) -> anyhow::Result<Ledger> {
+        let mut stop = std::pin::pin!(stop);
+        let begun = Instant::now();
+        let deadline = self.duration.map(|duration| begun + duration);
+        let mut ledger_due = begun + LEDGER_EVERY;
+        let reason = loop {
+            tokio::select! {
+                biased;
+                reason = &mut stop => break reason,
+                () = until(deadline) => break Reason::Duration,
+                waited = self.session.wait() => waited?,
+            }
+            self.step()?;
+            if let Some(reason) = self.writer.ended {
+                break reason;
+            }
+            if Instant::now() >= ledger_due {
+                ledger_due = Instant::now() + LEDGER_EVERY;
+                self.write_ledger()?;
+            }
+        };
+        self.end(reason)
+    }
+
+    fn step(&mut self) -> anyhow::Result<()> {
+        let writer = &mut self.writer;
+        self.session.step(&mut |record| writer.take(&record))?;
+        self.settle();
+        Ok(())
+    }
+
+    fn settle(&mut self) {
+        for cause in self.writer.emitted.drain(..) {
+            self.session.emitted(&cause);
+        }
+        self.session.filtered(std::mem::take(&mut self.writer.filtered));
+    }
+
+    fn write_ledger(&mut self) -> anyhow::Result<()> {
+        let ledger = self.session.ledger()?;
+        let unchanged = Ledger { time: self.ledger.time.clone(), ..ledger.clone() } == self.ledger;
+        if !unchanged {
+            self.ledger = ledger.clone();
+            self.writer.write(&Record::Ledger(ledger))?;
+        }
+        Ok(())
+    }
+
+    fn end(mut self, reason: Reason) -> anyhow::Result<Ledger> {
+        if self.writer.ended.is_none() {
+            let writer = &mut self.writer;
+            self.session.finish(&mut |record| writer.take(&record))?;
+            self.settle();
+        }
+        let ledger = self.session.ledger()?;
+        self.writer.write(&Record::Trailer(Trailer {
+            time: Clock::utc_now(),
+            reason: reason.name().to_owned(),
+            ledger: ledger.clone(),
+        }))?;
+        Ok(ledger)
+    }
+}
+
+impl Writer {
+    /// Filters, and counts failures.
+    fn take(&mut self, record: &Record) -> anyhow::Result<()> {
+        match record {
+            Record::Failure(failure) if !self.filter.matches(failure) => self.filtered += 1,
+            // The count is reached, or nobody reads: it is counted as not shown.
+            Record::Failure(_) if self.ended.is_some() => self.filtered += 1,
+            Record::Failure(failure) => {
+                self.write(record)?;
+                self.emitted.push(failure.cause.clone());
+                self.left = self.left.map(|left| left.saturating_sub(1));
+                if self.left == Some(0) {
+                    self.ended = Some(Reason::Count);
+                }
+            }
+            Record::Connection(connection) if !self.filter.matches_connection(connection) => {}
+            Record::Event(event) if !self.filter.matches_event(event) => {}
+            _ if self.ended.is_some() => {}
+            _ => self.write(record)?,
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, record: &Record) -> io::Result<()> {
+        if let ControlFlow::Break(()) = self.output.put(record)? {
+            self.ended = Some(Reason::OutputClosed);
+        }
+        Ok(())
+    }
+}
+
+/// What a filter can decide in the kernel is decided there.
+fn options(common: &Common, wanted: Wanted, follow_command: bool) -> anyhow::Result<Options> {
+    const SMALLEST: usize = 4096;
+    let ring = common.limits.ring_size.max(SMALLEST).checked_next_power_of_two();
+    let Some(Ok(ring_bytes)) = ring.map(u32::try_from) else {
+        bail!("--ring-size {} is too large: 2GiB at most", common.limits.ring_size);
+    };
+    Ok(Options {
+        ring_bytes,
+        max_attempts: common.limits.max_attempts,
+        follow_open: wanted.connections,
+        all_evidence: wanted.events,
+        follow_command,
+        pids: common.filter.pid.clone(),
+        uids: common.filter.uid.clone(),
+    })
+}
+
+fn header(
+    kernel: &Kernel,
+    clock: Clock,
+    hooks: Vec<String>,
+    degraded: Vec<Degradation>,
+) -> Header {
+    let read = |path: &str| {
+        std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default()
+    };
+    Header {
+        schema: SCHEMA.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        time: Clock::utc_now(),
+        host: read("/proc/sys/kernel/hostname"),
+        kernel: kernel.release.clone(),
+        boot_id: read("/proc/sys/kernel/random/boot_id"),
+        clock_offset_ns: clock.offset_ns,
+        command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+        hooks,
+        degraded,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// SIGINT and SIGTERM.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Where the handlers cannot be set.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next one: true for SIGTERM.
+    pub async fn next(&mut self) -> bool {
+        tokio::select! {
+            _ = self.interrupt.recv() => false,
+            _ = self.terminate.recv() => true,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `tcpwhy watch`: failures as they happen.
+
+use std::io;
+
+use super::live::{Live, Reason, Signals};
+use crate::{
+    cli::Watch,
+    session::Wanted,
+    show::{Output, text},
+};
+
+/// Runs until it is stopped.
+///
+/// # Errors
+/// One line that says what could not be done, and what to try.
+pub async fn run(watch: &Watch) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let color = watch.common.color.is_on(&io::stdout());
+    let output = Output::new(watch.format, color, Box::new(io::stdout()));
+    let wanted = Wanted { connections: watch.all, events: watch.events };
+    let mut live = Live::start(&watch.common, wanted, false, output)?;
+    ready();
+    live.warm_up();
+    let ledger = live
+        .drive(async {
+            signals.next().await;
+            Reason::Interrupted
+        })
+        .await?;
+    if watch.format.name == text::FORMAT.name {
+        eprintln!("{}", text::closing(&ledger));
+    }
+    Ok(())
+}
+
+/// Says that every hook is attached: on stderr, and to systemd where it waits for it.
+fn ready() {
+    eprintln!("tcpwhy: ready");
+    if let Err(why) = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]) {
+        eprintln!("tcpwhy: cannot notify systemd: {why}");
+    }
+}
