@@ -18,7 +18,7 @@ use tracer_ebpf::{
     },
 };
 
-use crate::kernel::{layout, read, setting};
+use crate::kernel::{self, layout, read, setting};
 
 /// What is remembered of a process. The first field is the event that announces it.
 #[repr(C)]
@@ -225,7 +225,6 @@ fn take_executable(process: &mut Process, mm: u64) {
     let file: u64 = read(mm, layout!(mm_exe_file));
     let mut dentry: u64 = read(file, layout!(file_dentry));
     let mut mnt: u64 = read(file, layout!(file_mnt));
-    let mut depth = 0;
     // A path of PATH_DEPTH components may cross a few mounts on its way up.
     for _ in 0..PATH_DEPTH + 6 {
         let parent: u64 = read(dentry, layout!(dentry_parent));
@@ -243,6 +242,9 @@ fn take_executable(process: &mut Process, mm: u64) {
             mnt = above + layout!(mount_mnt) as u64;
             continue;
         }
+        // Kept in the map and not in a register: to the verifier any number, so that the ways
+        // through this loop come together again instead of doubling each time.
+        let depth = kernel::constant(&process.exe_depth) as usize;
         if depth >= PATH_DEPTH {
             return;
         }
@@ -255,8 +257,7 @@ fn take_executable(process: &mut Process, mm: u64) {
                 name as *const _,
             );
         }
-        depth += 1;
-        process.exe_depth = depth as u32;
+        process.exe_depth = depth as u32 + 1;
         dentry = parent;
     }
 }

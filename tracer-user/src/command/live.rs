@@ -4,9 +4,12 @@
 use std::{future::Future, io, ops::ControlFlow, time::Duration};
 
 use anyhow::bail;
-use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
+use nix::sys::{
+    resource::{RLIM_INFINITY, Resource, setrlimit},
+    signal::{self, SigSet},
+};
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal as on_signal},
     time::{Instant, sleep_until},
 };
 
@@ -296,9 +299,11 @@ impl Signals {
     /// # Errors
     /// Where the handlers cannot be set.
     pub fn new() -> io::Result<Self> {
+        // A parent that waits for signals on a thread blocks them, and that is inherited.
+        [signal::SIGINT, signal::SIGTERM].into_iter().collect::<SigSet>().thread_unblock()?;
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
+            interrupt: on_signal(SignalKind::interrupt())?,
+            terminate: on_signal(SignalKind::terminate())?,
         })
     }
 
