@@ -207,6 +207,9 @@ impl Lab {
              ip link add eth0 netns {s} address 02:00:00:00:00:05 type veth \
                 peer name toward-s netns {r} address 02:00:00:00:01:05
              ip netns exec {c} sh -c 'echo 1 > /proc/sys/net/ipv4/tcp_syn_retries'
+             for ns in {c} {r} {s}; do
+                ip netns exec $ns sh -c '{NO_DAD}'
+             done
              ip netns exec {r} sh -c '
                 echo 1 > /proc/sys/net/ipv4/ip_forward
                 echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
@@ -244,6 +247,9 @@ impl Lab {
         Ok(())
     }
 }
+
+/// Addresses are of use at once: a SYN does not wait for duplicate address detection.
+const NO_DAD: &str = "for conf in /proc/sys/net/ipv6/conf/*; do echo 0 > $conf/accept_dad; done";
 
 /// ICMP errors are not rate-limited: a lab's answers do not depend on what was sent before.
 const ANSWER_ALWAYS: &str = "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit

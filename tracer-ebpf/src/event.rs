@@ -188,9 +188,10 @@ wire! {
 }
 
 wire! {
-    /// The network device that a socket sends through: that of its cached route.
+    /// A network device: the one that a socket sends through (that of its cached route), or that a
+    /// packet was at.
     pub struct Path {
-        /// Name of the device; empty where the socket has no route.
+        /// Name of the device; empty where there is none.
         pub device: [u8; DEVICE_LEN],
         /// Its index.
         pub device_index: u32,
@@ -440,8 +441,8 @@ wire! {
         pub conntrack: u32,
         /// Return addresses of `stack` that are valid.
         pub stack_depth: u32,
-        /// Name of the network device it was at.
-        pub device: [u8; DEVICE_LEN],
+        /// The network device it was at.
+        pub path: Path,
         /// Kernel stack, innermost first.
         pub stack: [u64; STACK_DEPTH],
     }

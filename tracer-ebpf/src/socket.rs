@@ -74,7 +74,12 @@ pub(crate) fn tuple(sk: u64) -> Tuple {
 /// The device that a full socket sends through.
 #[inline(always)]
 pub(crate) fn path(sk: u64) -> Path {
-    let dev: u64 = read(read(sk, layout!(sock_dst_cache)), layout!(dst_dev));
+    device(read(read(sk, layout!(sock_dst_cache)), layout!(dst_dev)))
+}
+
+/// A `struct net_device *`; all zero where it is 0.
+#[inline(always)]
+pub(crate) fn device(dev: u64) -> Path {
     Path {
         device: read(dev, layout!(dev_name)),
         device_index: read(dev, layout!(dev_ifindex)),

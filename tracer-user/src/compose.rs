@@ -372,7 +372,7 @@ fn evidence(seen: &Seen) -> Option<Evident> {
                 ("location", place.location.as_deref().into()),
                 ("hook", place.hook.into()),
                 ("tcp_flags", drop.packet.flags.into()),
-                ("device", net::name(&drop.device).into()),
+                ("device", net::name(&drop.path.device).into()),
             ],
         ),
         Seen::IcmpSent(icmp) => (

@@ -135,9 +135,9 @@ fn emit(
             (*event).reason = reason;
             (*event).socket = role;
             (*event).socket_state = if sk == 0 { 0 } else { socket::tcp_state(sk) };
-            (*event).route_err = -(read::<i16>(packet::route(skb), layout!(dst_error)) as i32);
+            (*event).route_err = route_error(skb);
             (*event).conntrack = packet::conntrack(skb);
-            (*event).device = read(dev, layout!(dev_name));
+            (*event).path = socket::device(dev);
             (*event).stack = [0; STACK_DEPTH];
             // A closed port is not worth a walk of the stack: its place is always the same.
             (*event).stack_depth = if reason == setting!(no_socket) {
@@ -147,6 +147,13 @@ fn emit(
             };
         }
     });
+}
+
+/// IPv4 keeps it positive, IPv6 negative.
+#[inline(always)]
+fn route_error(skb: u64) -> i32 {
+    let err = read::<i16>(packet::route(skb), layout!(dst_error)) as i32;
+    if err < 0 { -err } else { err }
 }
 
 #[inline(always)]

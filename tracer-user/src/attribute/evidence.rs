@@ -88,6 +88,8 @@ pub struct SeenDrop {
     pub netns: u32,
     /// Network device.
     pub device: Option<String>,
+    /// That device was down, or had no carrier.
+    pub link_down: bool,
     /// Errno of their route, positive; 0 where it had none.
     pub route_err: i32,
     /// `enum ip_conntrack_info`, or `None` where conntrack had no entry for them.
@@ -207,12 +209,20 @@ impl Evidence {
     }
 }
 
+/// True for a device that was down, or had no carrier.
+#[must_use]
+pub fn is_down(path: &event::Path) -> bool {
+    path.device_index != 0
+        && (path.flags & event::device::UP == 0 || path.link_state & event::device::NO_CARRIER != 0)
+}
+
 fn is_same_kind(a: &SeenDrop, b: &SeenDrop) -> bool {
     a.place == b.place
         && a.packet == b.packet
         && a.way == b.way
         && a.netns == b.netns
         && a.device == b.device
+        && a.link_down == b.link_down
         && a.route_err == b.route_err
         && a.conntrack == b.conntrack
         && a.matched_by == b.matched_by
@@ -230,7 +240,8 @@ fn describe_drop(
         packet,
         way: way(drop, place, packet, matched_by, tuple),
         netns: drop.packet.netns,
-        device: net::name(&drop.device),
+        device: net::name(&drop.path.device),
+        link_down: is_down(&drop.path),
         route_err: drop.route_err,
         conntrack: (drop.conntrack != u32::MAX).then_some(drop.conntrack),
         matched_by,

@@ -10,6 +10,6 @@ mod tracker;
 
 pub use self::{
     attempt::{Attempt, End, Identity, RouteAnswer},
-    evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way},
+    evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way, is_down},
     tracker::{HOLD_NS, Tracker},
 };

@@ -64,7 +64,7 @@ fn ask() -> Conntrack {
 fn invalid_rule() -> Option<String> {
     let nft = |line: &str| line.contains("ct state") && line.contains("invalid") && refuses(line);
     let legacy = |line: &str| line.contains("INVALID") && refuses(line);
-    rule(Command::new("nft").args(["-nn", "list", "ruleset"]), nft)
+    rule(Command::new("nft").args(["list", "ruleset"]), nft)
         .or_else(|| rule(&mut Command::new("iptables-legacy-save"), legacy))
         .or_else(|| rule(&mut Command::new("ip6tables-legacy-save"), legacy))
 }

@@ -36,8 +36,15 @@ fn by_reason(reason: &str) -> Option<&'static str> {
 
 /// Functions that drop without a reason, or for more than one.
 fn by_location(drop: &SeenDrop) -> Option<&'static str> {
+    if drop.reason() == "QDISC_DROP" || drop.reason() == "DEV_READY" {
+        // A device without carrier has a queue that drops everything (noop_qdisc).
+        return Some(if drop.link_down { "link-down" } else { "traffic-control-drop" });
+    }
     match drop.location() {
-        "ip_error" | "ip6_pkt_drop" | "ip6_pkt_discard" | "ip6_pkt_prohibit" => {
+        "ip_error" | "ip6_pkt_drop" | "ip6_pkt_discard" | "ip6_pkt_prohibit" | "dst_discard"
+        | "dst_discard_out" | "ip6_pkt_discard_out" | "ip6_pkt_prohibit_out"
+            if drop.route_err != 0 =>
+        {
             Some(by_route_error(drop.route_err))
         }
         "do_xdp_generic" | "veth_xdp_rcv_skb" | "veth_xdp_rcv_one" => Some("traffic-control-drop"),

@@ -1,8 +1,11 @@
 //! Nothing came back, and no drop was seen: what sending returned, else silence.
 
+use tracer_ebpf::event;
+
 use crate::{
-    attribute::PacketKind,
+    attribute::{PacketKind, is_down},
     diagnose::{case::Case, finding::Finding, words},
+    net,
     record::Confidence,
 };
 
@@ -29,8 +32,20 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     })
 }
 
-fn link_down(_case: &Case<'_>) -> Option<Finding> {
-    None
+/// The device that the socket sends through was down, or had no carrier, when TCP tried again or
+/// gave up.
+fn link_down(case: &Case<'_>) -> Option<Finding> {
+    let again = case.attempt.evidence.retransmits.iter().map(|again| &again.path);
+    let path = again.chain(case.state.map(|state| &state.path)).find(|path| is_down(path))?;
+    let device = net::name(&path.device)?;
+    let how = if path.flags & event::device::UP == 0 { "is down" } else { "has no carrier" };
+    let finding = Finding::new(
+        "link-down",
+        Confidence::Certain,
+        format!("the interface {device} that it was sent through {how}"),
+    )
+    .why(format!("the socket's route leads through {device}, which {how}"));
+    Some(super::dropped::with_fixes(finding, "link-down"))
 }
 
 /// `tcp_retransmit_skb` says `-EBUSY` while the first SYN is still queued below: it waits for the
@@ -68,6 +83,13 @@ fn no_answer(case: &Case<'_>) -> Finding {
     if answered {
         finding.confidence = Confidence::Likely;
         finding = finding.why("a listener on this host answered, but its SYN-ACKs did not arrive");
+    }
+    if case.was_given_up() && case.attempt.evidence.retransmits.is_empty() {
+        finding.confidence = Confidence::Likely;
+        finding = finding.missing(
+            "whether the SYN left this host, or still waited for the neighbour: TCP had not yet \
+             tried again",
+        );
     }
     let answers = case.drops(|drop| drop.packet == PacketKind::SynAck).count();
     if answers == 0 {
