@@ -39,9 +39,17 @@ fn link(llc: &Path) -> Result<(), String> {
         .ok_or("the compiler named no output")?;
     let bitcode = arguments
         .iter()
-        .find(|argument| Path::new(argument).extension().is_some_and(|end| end == "o"))
+        .find(|argument| {
+            Path::new(argument)
+                .extension()
+                .is_some_and(|end| end == "o")
+        })
         .ok_or("the compiler handed over no object")?;
-    let march = if cfg!(target_endian = "big") { "bpfeb" } else { "bpfel" };
+    let march = if cfg!(target_endian = "big") {
+        "bpfeb"
+    } else {
+        "bpfel"
+    };
     run(Command::new(llc)
         .arg(format!("-march={march}"))
         .args(["-mcpu=v3", "-O2", "-filetype=obj", "-o"])
@@ -51,22 +59,49 @@ fn link(llc: &Path) -> Result<(), String> {
 fn build() -> Result<(), String> {
     let kernel_half = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tracer-ebpf");
     for input in ["src", "Cargo.toml"] {
-        println!("cargo::rerun-if-changed={}", kernel_half.join(input).display());
+        println!(
+            "cargo::rerun-if-changed={}",
+            kernel_half.join(input).display()
+        );
     }
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     let llc = components()?;
-    let target = if cfg!(target_endian = "big") { "bpfeb-unknown-none" } else { "bpfel-unknown-none" };
+    let target = if cfg!(target_endian = "big") {
+        "bpfeb-unknown-none"
+    } else {
+        "bpfel-unknown-none"
+    };
     // One place for every profile, so that it is built once.
-    let target_dir = out.ancestors().nth(4).ok_or("OUT_DIR is too short")?.join("bpf");
-    let features = if env::var_os("CARGO_FEATURE_DEBUG").is_some() { "bpf,debug" } else { "bpf" };
+    let target_dir = out
+        .ancestors()
+        .nth(4)
+        .ok_or("OUT_DIR is too short")?
+        .join("bpf");
+    let features = if env::var_os("CARGO_FEATURE_DEBUG").is_some() {
+        "bpf,debug"
+    } else {
+        "bpf"
+    };
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(&kernel_half)
-        .args(["rustc", "--release", "--bin", "tcpwhy-bpf", "--features", features])
+        .args([
+            "rustc",
+            "--release",
+            "--bin",
+            "tcpwhy-bpf",
+            "--features",
+            features,
+        ])
         .args(["-Z", "build-std=core", "--target", target, "--target-dir"])
         .arg(&target_dir)
-        .args(["--config", "profile.release.lto=\"fat\"", "--config", "profile.release.debug=0"])
+        .args([
+            "--config",
+            "profile.release.lto=\"fat\"",
+            "--config",
+            "profile.release.debug=0",
+        ])
         .args(["--config", "profile.release.codegen-units=1"])
         .args(["--config", "profile.release.panic=\"abort\"", "--", "-C"])
         .arg(linker_argument()?)
@@ -80,8 +115,11 @@ fn build() -> Result<(), String> {
         cargo.env_remove(inherited);
     }
     run(&mut cargo)?;
-    fs::copy(target_dir.join(target).join("release/tcpwhy-bpf"), out.join("tcpwhy-bpf.o"))
-        .map_err(|why| format!("the BPF object was not built: {why}"))?;
+    fs::copy(
+        target_dir.join(target).join("release/tcpwhy-bpf"),
+        out.join("tcpwhy-bpf.o"),
+    )
+    .map_err(|why| format!("the BPF object was not built: {why}"))?;
     Ok(())
 }
 
@@ -103,7 +141,8 @@ fn components() -> Result<PathBuf, String> {
     let library = sysroot.join("lib/rustlib/src/rust/library/Cargo.lock");
     let llc = sysroot.join("lib/rustlib").join(host).join("bin/llc");
     if !(library.exists() && llc.exists()) {
-        let fetched = run(Command::new("rustup").args(["component", "add", "rust-src", "llvm-tools"]));
+        let fetched =
+            run(Command::new("rustup").args(["component", "add", "rust-src", "llvm-tools"]));
         if fetched.is_err() || !(library.exists() && llc.exists()) {
             return Err("the BPF programs need two components of Rust: run \
                         `rustup component add rust-src llvm-tools`"

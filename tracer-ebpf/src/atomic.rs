@@ -10,7 +10,9 @@ use core::arch::asm;
 #[inline(always)]
 pub(crate) unsafe fn add_u64(place: *mut u64, value: u64) {
     // SAFETY: as the caller promises.
-    unsafe { asm!("lock *(u64 *)({place} + 0) += {value}", place = in(reg) place, value = in(reg) value) };
+    unsafe {
+        asm!("lock *(u64 *)({place} + 0) += {value}", place = in(reg) place, value = in(reg) value)
+    };
 }
 
 /// Adds to a counter that others change too.

@@ -51,7 +51,13 @@ pub(crate) static FOLLOWED: LruHashMap<u32, u64> = LruHashMap::with_max_entries(
 /// Nothing known: lies in `.rodata` since it is larger than a BPF stack.
 static NOBODY: Known = Known {
     process: Process {
-        head: Head { kind: 0, cpu: 0, time_ns: 0, sk: 0, attempt_ns: 0 },
+        head: Head {
+            kind: 0,
+            cpu: 0,
+            time_ns: 0,
+            sk: 0,
+            attempt_ns: 0,
+        },
         started_ns: 0,
         exec_id: 0,
         tgid: 0,
@@ -64,7 +70,11 @@ static NOBODY: Known = Known {
         exe: [[0; PATH_COMPONENT_LEN]; PATH_DEPTH],
     },
     announced: 0,
-    siblings: [Sibling { time_ns: 0, remote: [0; 16], remote_port: 0 }; 4],
+    siblings: [Sibling {
+        time_ns: 0,
+        remote: [0; 16],
+        remote_port: 0,
+    }; 4],
 };
 
 /// `PF_KTHREAD` (`include/linux/sched.h`).
@@ -106,7 +116,11 @@ pub(crate) fn current() -> Option<Owner> {
         tgid,
         tid: pid_tgid as u32,
         uid,
-        flags: if kernel_thread { owner_flag::KERNEL_THREAD } else { 0 },
+        flags: if kernel_thread {
+            owner_flag::KERNEL_THREAD
+        } else {
+            0
+        },
         comm: read(leader, layout!(task_comm)),
         thread_comm: [0; COMM_LEN],
     };
@@ -209,9 +223,8 @@ fn take_command_line(process: &mut Process, mm: u64) {
         return;
     }
     // SAFETY: the helper checks the address; `len` is at most the length of the destination.
-    let failed = unsafe {
-        bpf_probe_read_user(process.cmdline.as_mut_ptr().cast(), len, start as *const _)
-    };
+    let failed =
+        unsafe { bpf_probe_read_user(process.cmdline.as_mut_ptr().cast(), len, start as *const _) };
     process.cmdline_len = if failed == 0 { len } else { 0 };
 }
 

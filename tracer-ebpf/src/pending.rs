@@ -30,7 +30,12 @@ static BUCKETS: PerCpuArray<Bucket> = PerCpuArray::with_max_entries(1, 0);
 #[inline(always)]
 pub(crate) fn slot(address: &[u8; 16], port: u16) -> u32 {
     let word = |at: usize| {
-        u32::from_ne_bytes([address[at], address[at + 1], address[at + 2], address[at + 3]])
+        u32::from_ne_bytes([
+            address[at],
+            address[at + 1],
+            address[at + 2],
+            address[at + 3],
+        ])
     };
     let mixed = word(0) ^ word(4).rotate_left(7) ^ word(8).rotate_left(13) ^ word(12);
     (mixed.wrapping_mul(0x9e37_79b1) ^ (port as u32).wrapping_mul(0x85eb_ca6b)) >> 16
@@ -46,7 +51,9 @@ pub(crate) fn add(slot: u32, change: i32) {
 
 #[inline(always)]
 fn is_awaited(slot: u32) -> bool {
-    PENDING.get(slot & (SLOTS - 1)).is_some_and(|&count| count as i32 > 0)
+    PENDING
+        .get(slot & (SLOTS - 1))
+        .is_some_and(|&count| count as i32 > 0)
 }
 
 const SYN: u16 = 2;
@@ -90,7 +97,11 @@ fn take(expected: bool) -> bool {
     // SAFETY: a map value of this CPU. Where an interrupt nests, one packet more or less passes.
     let bucket = unsafe { &mut *bucket };
     if now_ns - bucket.second_ns >= SECOND_NS {
-        *bucket = Bucket { second_ns: now_ns, expected: 0, others: 0 };
+        *bucket = Bucket {
+            second_ns: now_ns,
+            expected: 0,
+            others: 0,
+        };
     }
     let limit = setting!(loose_packets_per_second);
     if expected {

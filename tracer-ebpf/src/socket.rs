@@ -1,6 +1,9 @@
 //! What a `struct sock *` tells, read from any context.
 
-use tracer_ebpf::{config::ABSENT, event::{Path, Tuple}};
+use tracer_ebpf::{
+    config::ABSENT,
+    event::{Path, Tuple},
+};
 
 use crate::kernel::{self, layout, read};
 
@@ -21,7 +24,9 @@ pub(crate) mod state {
 #[inline(always)]
 pub(crate) fn mapped(address: u32) -> [u8; 16] {
     let b = address.to_ne_bytes();
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, b[0], b[1], b[2], b[3]]
+    [
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, b[0], b[1], b[2], b[3],
+    ]
 }
 
 #[inline(always)]

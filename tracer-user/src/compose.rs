@@ -138,7 +138,10 @@ fn add_identity(process: &mut Process, identity: &Identity) {
     process.exe = process.exe.take().or_else(|| identity.exe.clone());
     // The kernel half keeps the beginning only.
     let longer = identity.cmdline.as_ref().filter(|line| {
-        process.cmdline.as_ref().is_none_or(|taken| line.starts_with(taken.as_str()))
+        process
+            .cmdline
+            .as_ref()
+            .is_none_or(|taken| line.starts_with(taken.as_str()))
     });
     process.cmdline = longer.cloned().or_else(|| process.cmdline.take());
     process.ppid = process.ppid.or(identity.ppid);
@@ -148,15 +151,21 @@ fn add_identity(process: &mut Process, identity: &Identity) {
 }
 
 fn command_line(process: &tracer_ebpf::event::Process) -> Option<String> {
-    let len = usize::try_from(process.cmdline_len).ok()?.min(process.cmdline.len());
-    let bytes = process.cmdline[..len].strip_suffix(&[0]).unwrap_or(&process.cmdline[..len]);
+    let len = usize::try_from(process.cmdline_len)
+        .ok()?
+        .min(process.cmdline.len());
+    let bytes = process.cmdline[..len]
+        .strip_suffix(&[0])
+        .unwrap_or(&process.cmdline[..len]);
     let text = String::from_utf8_lossy(bytes).replace('\0', " ");
     (!text.is_empty()).then_some(text)
 }
 
 /// Components stand innermost first. A component that fills its place may have been longer.
 fn executable(process: &tracer_ebpf::event::Process) -> Option<String> {
-    let depth = usize::try_from(process.exe_depth).ok()?.min(process.exe.len());
+    let depth = usize::try_from(process.exe_depth)
+        .ok()?
+        .min(process.exe.len());
     if process.exe_whole == 0 || depth == 0 {
         return None;
     }
@@ -185,7 +194,11 @@ pub fn socket(tuple: &Tuple, cookie: Option<u64>) -> Socket {
     let local = end(tuple.local, tuple.local_port);
     let unchosen = local.addr.is_unspecified() && local.port.is_none();
     Socket {
-        family: if remote.addr.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 },
+        family: if remote.addr.is_ipv4() {
+            Family::Ipv4
+        } else {
+            Family::Ipv6
+        },
         ipv4_mapped: tuple.family == AF_INET6 && remote.addr.is_ipv4(),
         local: (!unchosen).then_some(local),
         remote,
@@ -227,7 +240,11 @@ pub fn state_name(state: u32) -> &'static str {
         "NEW_SYN_RECV",
         "BOUND_INACTIVE",
     ];
-    usize::try_from(state).ok().and_then(|state| NAMES.get(state)).copied().unwrap_or("UNKNOWN")
+    usize::try_from(state)
+        .ok()
+        .and_then(|state| NAMES.get(state))
+        .copied()
+        .unwrap_or("UNKNOWN")
 }
 
 fn tcp(attempt: &Attempt) -> Option<Tcp> {
@@ -312,11 +329,19 @@ pub fn event(seen: &Seen, owner: Option<&Owner>, clock: Clock) -> Option<Event> 
         matched_by: (head.attempt_ns != 0).then_some(MatchedBy::Socket),
         process: owner.map(owner_only),
         socket,
-        detail: detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+        detail: detail
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
     })
 }
 
-type Evident = (&'static str, String, Option<Socket>, Vec<(&'static str, serde_json::Value)>);
+type Evident = (
+    &'static str,
+    String,
+    Option<Socket>,
+    Vec<(&'static str, serde_json::Value)>,
+);
 
 fn evidence(seen: &Seen) -> Option<Evident> {
     Some(match seen {
@@ -325,19 +350,32 @@ fn evidence(seen: &Seen) -> Option<Evident> {
             "inet_sock_set_state",
             format!("{} -> {}", state_name(state.old), state_name(state.new)),
             Some(socket(&state.tuple, None)),
-            vec![("err", state.err.into()), ("err_soft", state.err_soft.into())],
+            vec![
+                ("err", state.err.into()),
+                ("err_soft", state.err_soft.into()),
+            ],
         ),
         Seen::Unsent(unsent) => (
             "connect",
             "connect() ended before a SYN".to_owned(),
             Some(socket(&unsent.tuple, None)),
-            vec![("err", unsent.err.into()), ("cgroup_err", unsent.cgroup_err.into())],
+            vec![
+                ("err", unsent.err.into()),
+                ("cgroup_err", unsent.cgroup_err.into()),
+            ],
         ),
         Seen::Retransmit(again) => (
             "tcp_retransmit_skb",
-            format!("{} retransmission {}", state_name(again.tuple.state), again.retransmits),
+            format!(
+                "{} retransmission {}",
+                state_name(again.tuple.state),
+                again.retransmits
+            ),
             Some(socket(&again.tuple, None)),
-            vec![("err", again.err.into()), ("retransmits", again.retransmits.into())],
+            vec![
+                ("err", again.err.into()),
+                ("retransmits", again.retransmits.into()),
+            ],
         ),
         Seen::SynackRetransmit(again) => (
             "tcp_retransmit_synack",
@@ -361,11 +399,17 @@ fn evidence(seen: &Seen) -> Option<Evident> {
             "inet_sk_error_report",
             format!("soft error {}", errno::name_or_number(error.err_soft)),
             Some(socket(&error.tuple, None)),
-            vec![("err", error.err.into()), ("err_soft", error.err_soft.into())],
+            vec![
+                ("err", error.err.into()),
+                ("err_soft", error.err_soft.into()),
+            ],
         ),
         Seen::Drop(drop, place) => (
             "kfree_skb",
-            format!("dropped: {}", place.reason.as_deref().unwrap_or("no reason")),
+            format!(
+                "dropped: {}",
+                place.reason.as_deref().unwrap_or("no reason")
+            ),
             Some(packet_socket(&drop.packet)),
             vec![
                 ("reason", place.reason.as_deref().into()),
@@ -386,9 +430,16 @@ fn evidence(seen: &Seen) -> Option<Evident> {
 
 /// A packet's two ends, its source as the local one.
 fn packet_socket(packet: &tracer_ebpf::event::Packet) -> Socket {
-    let end = |address: [u8; 16], port: u16| Endpoint { addr: net::address(address), port: Some(port) };
+    let end = |address: [u8; 16], port: u16| Endpoint {
+        addr: net::address(address),
+        port: Some(port),
+    };
     Socket {
-        family: if packet.ip_version == 4 { Family::Ipv4 } else { Family::Ipv6 },
+        family: if packet.ip_version == 4 {
+            Family::Ipv4
+        } else {
+            Family::Ipv6
+        },
         ipv4_mapped: false,
         local: Some(end(packet.source, packet.source_port)),
         remote: end(packet.destination, packet.destination_port),

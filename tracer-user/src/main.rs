@@ -27,7 +27,11 @@ fn main() -> ExitCode {
 
 /// A chain of reasons, outermost first.
 fn one_line(why: &anyhow::Error) -> String {
-    format!("{why:#}").lines().next().unwrap_or_default().to_owned()
+    format!("{why:#}")
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn dispatch(command: Command) -> anyhow::Result<u8> {
@@ -48,19 +52,25 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
 
 /// One thread: everything waits for the ring.
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(work)
 }
 
 fn explain_code(code: Option<&str>) -> anyhow::Result<u8> {
     // Without the kernel's types its own names of reasons are not known, only ours.
-    let reasons = Btf::from_sys_fs().map(|btf| ReasonNames::from_btf(&btf)).unwrap_or_default();
+    let reasons = Btf::from_sys_fs()
+        .map(|btf| ReasonNames::from_btf(&btf))
+        .unwrap_or_default();
     let host = explain::Host {
         sysctl: &explain::read_sysctl,
         known_reason: &|name| reasons.drop_reason_value(name).is_some(),
     };
     let mut out = io::stdout().lock();
-    match explain::run(code, &host, &mut out).and_then(|()| out.flush().map_err(ExplainError::Write)) {
+    match explain::run(code, &host, &mut out)
+        .and_then(|()| out.flush().map_err(ExplainError::Write))
+    {
         Err(ExplainError::Write(why)) if why.kind() == io::ErrorKind::BrokenPipe => Ok(0),
         Err(why) => Err(why.into()),
         Ok(()) => Ok(0),

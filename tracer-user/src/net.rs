@@ -12,6 +12,9 @@ pub fn address(bytes: [u8; 16]) -> IpAddr {
 /// the replacement character.
 #[must_use]
 pub fn name(bytes: &[u8]) -> Option<String> {
-    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .position(|&byte| byte == 0)
+        .unwrap_or(bytes.len());
     (end > 0).then(|| String::from_utf8_lossy(&bytes[..end]).into_owned())
 }

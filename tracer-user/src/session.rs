@@ -103,7 +103,9 @@ impl Session {
     /// Where polling fails: a defect.
     pub async fn wait(&mut self) -> anyhow::Result<()> {
         let patience = match self.tracker.next_due_ns() {
-            Some(due_ns) => due_ns.saturating_sub(clock::monotonic_ns()?).clamp(1_000_000, SWEEP_NS),
+            Some(due_ns) => due_ns
+                .saturating_sub(clock::monotonic_ns()?)
+                .clamp(1_000_000, SWEEP_NS),
             None => SWEEP_NS,
         };
         self.ring.wait(Duration::from_nanos(patience)).await
@@ -113,7 +115,10 @@ impl Session {
     ///
     /// # Errors
     /// Where the kernel refuses to read a map, or `show` cannot write.
-    pub fn step(&mut self, show: &mut dyn FnMut(Record) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    pub fn step(
+        &mut self,
+        show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let mut events = Vec::new();
         loop {
             // Taken before the ring is: what ended before this moment has its evidence in it.
@@ -134,7 +139,10 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::step`].
-    pub fn finish(&mut self, show: &mut dyn FnMut(Record) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    pub fn finish(
+        &mut self,
+        show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         std::thread::sleep(Duration::from_nanos(crate::attribute::HOLD_NS));
         self.step(show)?;
         self.swept_ns = 0;
@@ -144,10 +152,11 @@ impl Session {
 
     fn take(&mut self, events: &mut Vec<Event>) -> bool {
         let (names, book) = (&mut self.names, &mut self.book);
-        self.ring.drain(BATCH, |record| match decode(record, names) {
-            Ok(event) => events.push(event),
-            Err(why) => book.undecodable(&why),
-        })
+        self.ring
+            .drain(BATCH, |record| match decode(record, names) {
+                Ok(event) => events.push(event),
+                Err(why) => book.undecodable(&why),
+            })
     }
 
     fn observe(
@@ -178,7 +187,8 @@ impl Session {
         if let Some(unsent) = unsent.filter(|unsent| unsent.err == 0 && unsent.cgroup_err == 0) {
             let tgid = self.tracker.owner(unsent.head.sk, unsent.head.attempt_ns);
             let answer = self.routes.ask(&unsent, tgid.unwrap_or(0));
-            self.tracker.route_answer(unsent.head.sk, unsent.head.attempt_ns, answer);
+            self.tracker
+                .route_answer(unsent.head.sk, unsent.head.attempt_ns, answer);
         }
         Ok(())
     }
@@ -224,7 +234,8 @@ impl Session {
             self.observe(Event::Attempt(attempt), show)?;
             self.observe(Event::Unsent(unsent), show)?;
             if let Some(identity) = process::identity(owner.tgid, owner.started_ns) {
-                self.tracker.identify(owner.tgid, owner.started_ns, identity);
+                self.tracker
+                    .identify(owner.tgid, owner.started_ns, identity);
             }
         }
         Ok(())
@@ -236,7 +247,8 @@ impl Session {
         }
         let lost = self.hooks.lost()?;
         if lost > self.lost {
-            self.tracker.lost(self.checked_ns, clock::monotonic_ns()?, lost - self.lost);
+            self.tracker
+                .lost(self.checked_ns, clock::monotonic_ns()?, lost - self.lost);
             self.lost = lost;
         }
         self.checked_ns = now_ns;
@@ -269,11 +281,16 @@ impl Session {
             Outcome::LostRace { winner } => {
                 self.book.races += 1;
                 let ended = format!("gave up, since its attempt to {winner} came up first:");
-                self.wanted.connections.then(|| connection("abandoned", &ended)).flatten()
+                self.wanted
+                    .connections
+                    .then(|| connection("abandoned", &ended))
+                    .flatten()
             }
-            Outcome::Closed => {
-                self.wanted.connections.then(|| connection("closed", "had a connection to")).flatten()
-            }
+            Outcome::Closed => self
+                .wanted
+                .connections
+                .then(|| connection("closed", "had a connection to"))
+                .flatten(),
         }
     }
 

@@ -11,7 +11,10 @@ use aya_ebpf::{
 use tracer_ebpf::{
     attempt::{Entry, phase},
     counter::{Attempts, Count, Hook},
-    event::{owner_flag, unsent::{RETRIED, RETURNED}},
+    event::{
+        owner_flag,
+        unsent::{RETRIED, RETURNED},
+    },
 };
 
 use super::unsent;

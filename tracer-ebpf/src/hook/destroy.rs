@@ -1,11 +1,7 @@
 //! `tcp:tcp_destroy_sock`: the socket's address may be another's from here on.
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
-use tracer_ebpf::{
-    attempt::phase,
-    counter::Hook,
-    event::unsent::DESTROYED,
-};
+use tracer_ebpf::{attempt::phase, counter::Hook, event::unsent::DESTROYED};
 
 use super::unsent;
 use crate::{pending, table};

@@ -17,9 +17,7 @@ use super::packet;
 use crate::{
     announce, count,
     kernel::{layout, read, setting},
-    pending, ring,
-    socket,
-    table,
+    pending, ring, socket, table,
 };
 
 #[raw_tracepoint(tracepoint = "kfree_skb")]
@@ -70,9 +68,13 @@ fn argument(ctx: &RawTracePointContext, position: u32) -> u64 {
     match position {
         // SAFETY: the context of a raw tracepoint is its arguments, 8 bytes each; that the
         // tracepoint has so many, the kernel checks when it attaches.
-        2 => unsafe { asm!("{value} = *(u64 *)({context} + 16)", value = out(reg) value, context = in(reg) context) },
+        2 => unsafe {
+            asm!("{value} = *(u64 *)({context} + 16)", value = out(reg) value, context = in(reg) context)
+        },
         // SAFETY: as above.
-        3 => unsafe { asm!("{value} = *(u64 *)({context} + 24)", value = out(reg) value, context = in(reg) context) },
+        3 => unsafe {
+            asm!("{value} = *(u64 *)({context} + 24)", value = out(reg) value, context = in(reg) context)
+        },
         _ => {}
     }
     value

@@ -1,6 +1,8 @@
 //! `sched:sched_process_fork`: descendants of the command that `tcpwhy run` started.
 
-use aya_ebpf::{helpers::bpf_get_current_pid_tgid, macros::raw_tracepoint, programs::RawTracePointContext};
+use aya_ebpf::{
+    helpers::bpf_get_current_pid_tgid, macros::raw_tracepoint, programs::RawTracePointContext,
+};
 
 use crate::{
     kernel::{layout, read},

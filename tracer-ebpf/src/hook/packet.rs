@@ -85,7 +85,11 @@ fn with_ports(skb: u64, ip_version: u16, ends: ([u8; 16], [u8; 16]), tcp: u64) -
 #[inline(always)]
 pub(crate) fn device(skb: u64) -> u64 {
     let dev: u64 = read(skb, layout!(skb_dev));
-    if dev != 0 { dev } else { read(route(skb), layout!(dst_dev)) }
+    if dev != 0 {
+        dev
+    } else {
+        read(route(skb), layout!(dst_dev))
+    }
 }
 
 /// Its `struct dst_entry *`; 0 where it has none.

@@ -1,8 +1,7 @@
 //! `sock:inet_sock_set_state`: where attempts begin, come up and fail.
 
 use aya_ebpf::{
-    helpers::generated::{bpf_get_socket_cookie},
-    macros::btf_tracepoint,
+    helpers::generated::bpf_get_socket_cookie, macros::btf_tracepoint,
     programs::BtfTracePointContext,
 };
 use tracer_ebpf::{
@@ -228,7 +227,11 @@ fn emit_event(sk: u64, attempt_ns: u64, entry: Option<&Entry>, old: u32, new: u3
 /// address and came up while this one was under way.
 #[inline(always)]
 fn other_address_came_up(entry: &Entry) -> Sibling {
-    let nothing = Sibling { time_ns: 0, remote: [0; 16], remote_port: 0 };
+    let nothing = Sibling {
+        time_ns: 0,
+        remote: [0; 16],
+        remote_port: 0,
+    };
     let Some(known) = owner::known(entry.owner.tgid) else {
         return nothing;
     };

@@ -104,12 +104,16 @@ impl Attempt {
     /// The owner, if it is a process (and not the kernel itself).
     #[must_use]
     pub fn process_owner(&self) -> Option<&Owner> {
-        self.owner.as_ref().filter(|owner| owner.flags & owner_flag::KERNEL_THREAD == 0)
+        self.owner
+            .as_ref()
+            .filter(|owner| owner.flags & owner_flag::KERNEL_THREAD == 0)
     }
 
     /// True where a kernel thread made it.
     #[must_use]
     pub fn is_kernels_own(&self) -> bool {
-        self.owner.as_ref().is_some_and(|owner| owner.flags & owner_flag::KERNEL_THREAD != 0)
+        self.owner
+            .as_ref()
+            .is_some_and(|owner| owner.flags & owner_flag::KERNEL_THREAD != 0)
     }
 }

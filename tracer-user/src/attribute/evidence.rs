@@ -161,7 +161,11 @@ impl Evidence {
         tuple: &Tuple,
     ) {
         let seen = describe_drop(drop, place, matched_by, tuple);
-        if let Some(other) = self.drops.iter_mut().find(|other| is_same_kind(other, &seen)) {
+        if let Some(other) = self
+            .drops
+            .iter_mut()
+            .find(|other| is_same_kind(other, &seen))
+        {
             other.count += 1;
             other.last_ns = other.last_ns.max(seen.last_ns);
         } else if self.drops.len() < MAX_KINDS {
@@ -275,7 +279,11 @@ fn way(
     let own_device = packet == PacketKind::Syn
         && drop.packet.netns == tuple.netns
         && place.location.as_deref() == Some("__dev_queue_xmit");
-    if own_socket || own_device { Way::Tx } else { Way::Rx }
+    if own_socket || own_device {
+        Way::Tx
+    } else {
+        Way::Rx
+    }
 }
 
 /// The packet's two ends, where they are not the socket's.
@@ -285,12 +293,20 @@ fn translated(
     tuple: &Tuple,
 ) -> Option<(SocketAddr, SocketAddr)> {
     let (from, to) = if kind.is_answer() {
-        ((tuple.remote, tuple.remote_port), (tuple.local, tuple.local_port))
+        (
+            (tuple.remote, tuple.remote_port),
+            (tuple.local, tuple.local_port),
+        )
     } else {
-        ((tuple.local, tuple.local_port), (tuple.remote, tuple.remote_port))
+        (
+            (tuple.local, tuple.local_port),
+            (tuple.remote, tuple.remote_port),
+        )
     };
-    let seen =
-        ((packet.source, packet.source_port), (packet.destination, packet.destination_port));
+    let seen = (
+        (packet.source, packet.source_port),
+        (packet.destination, packet.destination_port),
+    );
     (seen != (from, to)).then(|| {
         let end = |(address, port): ([u8; 16], u16)| SocketAddr::new(net::address(address), port);
         (end(seen.0), end(seen.1))

@@ -67,15 +67,25 @@ impl Loose {
 
 /// A SYN carries it; an answer acknowledges it (RFC 9293, 3.4 and 3.5.2).
 fn isn(packet: &Packet) -> u32 {
-    if PacketKind::of(packet).is_answer() { packet.ack.wrapping_sub(1) } else { packet.seq }
+    if PacketKind::of(packet).is_answer() {
+        packet.ack.wrapping_sub(1)
+    } else {
+        packet.seq
+    }
 }
 
 /// Address translation changes an end, not both: at least one must be the attempt's.
 fn is_akin(packet: &Packet, tuple: &Tuple) -> bool {
     let (near, far) = if PacketKind::of(packet).is_answer() {
-        ((packet.destination, packet.destination_port), (packet.source, packet.source_port))
+        (
+            (packet.destination, packet.destination_port),
+            (packet.source, packet.source_port),
+        )
     } else {
-        ((packet.source, packet.source_port), (packet.destination, packet.destination_port))
+        (
+            (packet.source, packet.source_port),
+            (packet.destination, packet.destination_port),
+        )
     };
     near == (tuple.local, tuple.local_port) || far == (tuple.remote, tuple.remote_port)
 }

@@ -94,7 +94,9 @@ impl Tracker {
             Event::Process(process) => self.remember_process(*process),
             Event::Attempt(attempt) => self.open(&attempt),
             Event::State(state) if state.new == ESTABLISHED => self.came_up(&state),
-            Event::State(state) => self.end(state.head.sk, state.head.attempt_ns, End::State(state)),
+            Event::State(state) => {
+                self.end(state.head.sk, state.head.attempt_ns, End::State(state))
+            }
             Event::Unsent(unsent) => self.unsent(unsent),
             Event::Retransmit(event) => {
                 if let Some(open) = self.attempt(event.head.sk, event.head.attempt_ns) {
@@ -135,7 +137,9 @@ impl Tracker {
     /// What the route lookup said of an attempt that never came to a SYN.
     pub fn route_answer(&mut self, sk: u64, start_ns: u64, answer: RouteAnswer) {
         let waiting = self.ended.iter_mut();
-        if let Some(ended) = waiting.rev().find(|ended| (ended.sk, ended.start_ns) == (sk, start_ns))
+        if let Some(ended) = waiting
+            .rev()
+            .find(|ended| (ended.sk, ended.start_ns) == (sk, start_ns))
         {
             ended.route = Some(answer);
         }
@@ -146,13 +150,21 @@ impl Tracker {
         if self.losses.len() >= MAX_LOSSES {
             self.losses.pop_front();
         }
-        self.losses.push_back(Loss { until_ns, since_ns, count });
+        self.losses.push_back(Loss {
+            until_ns,
+            since_ns,
+            count,
+        });
     }
 
     /// The attempts whose time of waiting is over at `now_ns`, in the order of their ends.
     pub fn due(&mut self, now_ns: u64) -> Vec<Attempt> {
         let mut due = Vec::new();
-        while self.ended.front().is_some_and(|first| first.end_ns() + HOLD_NS <= now_ns) {
+        while self
+            .ended
+            .front()
+            .is_some_and(|first| first.end_ns() + HOLD_NS <= now_ns)
+        {
             if let Some(attempt) = self.ended.pop_front() {
                 due.push(self.complete(attempt));
             }
@@ -206,19 +218,30 @@ impl Tracker {
     fn open(&mut self, attempt: &event::Attempt) {
         let key = (attempt.head.sk, attempt.head.attempt_ns);
         while self.open.len() >= self.max_open {
-            let Some((sk, start_ns)) = self.order.pop_front() else { break };
-            if self.open.get(&sk).is_some_and(|open| open.start_ns == start_ns) {
+            let Some((sk, start_ns)) = self.order.pop_front() else {
+                break;
+            };
+            if self
+                .open
+                .get(&sk)
+                .is_some_and(|open| open.start_ns == start_ns)
+            {
                 self.open.remove(&sk);
                 self.evicted += 1;
             }
         }
-        let open = Open { start_ns: key.1, owner: Some(attempt.owner), ..Open::default() };
+        let open = Open {
+            start_ns: key.1,
+            owner: Some(attempt.owner),
+            ..Open::default()
+        };
         self.open.insert(key.0, open);
         self.order.push_back(key);
         // Places of attempts that have ended pile up in front.
         if self.order.len() > 2 * self.max_open {
             let open = &self.open;
-            self.order.retain(|(sk, start)| open.get(sk).is_some_and(|one| one.start_ns == *start));
+            self.order
+                .retain(|(sk, start)| open.get(sk).is_some_and(|one| one.start_ns == *start));
         }
     }
 
@@ -248,7 +271,11 @@ impl Tracker {
 
     fn drop(&mut self, event: Box<event::Drop>, place: crate::decode::Place) {
         let (sk, start_ns) = (event.head.sk, event.head.attempt_ns);
-        if let Some(open) = self.open.get_mut(&sk).filter(|open| open.start_ns == start_ns) {
+        if let Some(open) = self
+            .open
+            .get_mut(&sk)
+            .filter(|open| open.start_ns == start_ns)
+        {
             if open.evidence.drops.len() < MAX_WAITING_DROPS {
                 open.evidence.drops.push((event, place));
             }
@@ -263,7 +290,9 @@ impl Tracker {
         match ended {
             Some(ended) => {
                 let tuple = *ended.tuple();
-                ended.evidence.add_drop(&event, &place, MatchedBy::Socket, &tuple);
+                ended
+                    .evidence
+                    .add_drop(&event, &place, MatchedBy::Socket, &tuple);
             }
             None => self.loose.keep(Loose::Drop(event, place)),
         }
@@ -273,7 +302,11 @@ impl Tracker {
         let key = (unsent.head.sk, unsent.head.attempt_ns);
         // The same failure seen twice: at SYN_SENT, and at the return of connect(), which knows the
         // errno. Nothing but the errno is new.
-        let twin = self.ended.iter_mut().rev().find(|ended| is_twin(ended, &unsent));
+        let twin = self
+            .ended
+            .iter_mut()
+            .rev()
+            .find(|ended| is_twin(ended, &unsent));
         if let (Some(ended), true) = (twin, unsent.how == event::unsent::RETURNED) {
             if let End::State(state) = &mut ended.end {
                 state.err = unsent.err;
@@ -289,7 +322,10 @@ impl Tracker {
         let open = match self.open.remove(&sk) {
             Some(open) if open.start_ns == start_ns => open,
             // The announcement was lost, or it began before the tracer.
-            _ => Open { start_ns, ..Open::default() },
+            _ => Open {
+                start_ns,
+                ..Open::default()
+            },
         };
         let owner = open.owner;
         let tgid = owner.map_or(0, |owner| owner.tgid);
@@ -314,7 +350,9 @@ impl Tracker {
         };
         let tuple = *attempt.tuple();
         for (drop, place) in open.evidence.drops {
-            attempt.evidence.add_drop(&drop, &place, MatchedBy::Socket, &tuple);
+            attempt
+                .evidence
+                .add_drop(&drop, &place, MatchedBy::Socket, &tuple);
         }
         self.ended.push_back(attempt);
     }
@@ -326,11 +364,17 @@ impl Tracker {
             && state.write_seq != 0
         {
             let (isn, tuple) = (state.isn, state.tuple);
-            self.loose.take(isn, &tuple, lived.clone(), &mut attempt.evidence);
+            self.loose
+                .take(isn, &tuple, lived.clone(), &mut attempt.evidence);
         }
         let overlaps =
             |loss: &&Loss| loss.until_ns >= *lived.start() && loss.since_ns <= *lived.end();
-        attempt.lost = self.losses.iter().filter(overlaps).map(|loss| loss.count).sum();
+        attempt.lost = self
+            .losses
+            .iter()
+            .filter(overlaps)
+            .map(|loss| loss.count)
+            .sum();
         attempt
     }
 }

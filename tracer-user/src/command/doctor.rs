@@ -85,8 +85,17 @@ fn examine() -> Report {
     let kernel = match live::require_root().and_then(|()| Kernel::running()) {
         Ok(kernel) => kernel,
         Err(why) => {
-            checks.push(missing("kernel", &format!("{why:#}"), "nothing can be traced"));
-            return Report { health: Health::Unusable, kernel: None, checks, blind_spots: vec![] };
+            checks.push(missing(
+                "kernel",
+                &format!("{why:#}"),
+                "nothing can be traced",
+            ));
+            return Report {
+                health: Health::Unusable,
+                kernel: None,
+                checks,
+                blind_spots: vec![],
+            };
         }
     };
     checks.push(present("kernel types (BTF)", "read"));
@@ -139,7 +148,10 @@ fn check_hooks(kernel: &Kernel, checks: &mut Vec<Check>) -> bool {
     match hook::start(kernel, &Options::default()) {
         Ok(hooks) => {
             for hook in plan::PLAN {
-                let refused = hooks.degraded.iter().find(|missing| missing.what == hook.hook);
+                let refused = hooks
+                    .degraded
+                    .iter()
+                    .find(|missing| missing.what == hook.hook);
                 if let Some(refused) = refused {
                     checks.push(missing(hook.hook, &refused.why, hook.without));
                 } else if hooks.attached.iter().any(|name| name == hook.hook) {
@@ -149,14 +161,23 @@ fn check_hooks(kernel: &Kernel, checks: &mut Vec<Check>) -> bool {
             true
         }
         Err(why) => {
-            checks.push(missing("hooks", &format!("{why:#}"), "nothing can be traced"));
+            checks.push(missing(
+                "hooks",
+                &format!("{why:#}"),
+                "nothing can be traced",
+            ));
             false
         }
     }
 }
 
 fn present(what: &str, detail: &str) -> Check {
-    Check { what: what.to_owned(), ok: true, detail: detail.to_owned(), effect: None }
+    Check {
+        what: what.to_owned(),
+        ok: true,
+        detail: detail.to_owned(),
+        effect: None,
+    }
 }
 
 fn missing(what: &str, why: &str, effect: &str) -> Check {
@@ -174,7 +195,10 @@ fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         Health::Degraded => "degraded",
         Health::Unusable => "unusable",
     };
-    let kernel = report.kernel.as_ref().map_or(String::new(), |kernel| format!(" on Linux {kernel}"));
+    let kernel = report
+        .kernel
+        .as_ref()
+        .map_or(String::new(), |kernel| format!(" on Linux {kernel}"));
     writeln!(out, "tcpwhy is {verdict}{kernel}")?;
     for check in &report.checks {
         let mark = if check.ok { "ok  " } else { "MISS" };

@@ -108,7 +108,10 @@ impl Live {
         let session = Session::new(hooks, names, wanted, max_attempts)?;
         if common.verbose > 0 {
             for missing in &degraded {
-                eprintln!("tcpwhy: {}: {}; {}", missing.what, missing.why, missing.effect);
+                eprintln!(
+                    "tcpwhy: {}: {}; {}",
+                    missing.what, missing.why, missing.effect
+                );
             }
         }
         let header = header(&kernel, session.clock(), attached, degraded);
@@ -179,12 +182,16 @@ impl Live {
         for cause in self.writer.emitted.drain(..) {
             self.session.emitted(&cause);
         }
-        self.session.filtered(std::mem::take(&mut self.writer.filtered));
+        self.session
+            .filtered(std::mem::take(&mut self.writer.filtered));
     }
 
     fn write_ledger(&mut self) -> anyhow::Result<()> {
         let ledger = self.session.ledger()?;
-        let unchanged = Ledger { time: self.ledger.time.clone(), ..ledger.clone() } == self.ledger;
+        let unchanged = Ledger {
+            time: self.ledger.time.clone(),
+            ..ledger.clone()
+        } == self.ledger;
         if !unchanged {
             self.ledger = ledger.clone();
             self.writer.write(&Record::Ledger(ledger))?;
@@ -242,9 +249,16 @@ impl Writer {
 /// What a filter can decide in the kernel is decided there.
 fn options(common: &Common, wanted: Wanted, follow_command: bool) -> anyhow::Result<Options> {
     const SMALLEST: usize = 4096;
-    let ring = common.limits.ring_size.max(SMALLEST).checked_next_power_of_two();
+    let ring = common
+        .limits
+        .ring_size
+        .max(SMALLEST)
+        .checked_next_power_of_two();
     let Some(Ok(ring_bytes)) = ring.map(u32::try_from) else {
-        bail!("--ring-size {} is too large: 2GiB at most", common.limits.ring_size);
+        bail!(
+            "--ring-size {} is too large: 2GiB at most",
+            common.limits.ring_size
+        );
     };
     Ok(Options {
         ring_bytes,
@@ -257,14 +271,11 @@ fn options(common: &Common, wanted: Wanted, follow_command: bool) -> anyhow::Res
     })
 }
 
-fn header(
-    kernel: &Kernel,
-    clock: Clock,
-    hooks: Vec<String>,
-    degraded: Vec<Degradation>,
-) -> Header {
+fn header(kernel: &Kernel, clock: Clock, hooks: Vec<String>, degraded: Vec<Degradation>) -> Header {
     let read = |path: &str| {
-        std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default()
+        std::fs::read_to_string(path)
+            .map(|text| text.trim().to_owned())
+            .unwrap_or_default()
     };
     Header {
         schema: SCHEMA.to_owned(),
@@ -274,7 +285,9 @@ fn header(
         kernel: kernel.release.clone(),
         boot_id: read("/proc/sys/kernel/random/boot_id"),
         clock_offset_ns: clock.offset_ns,
-        command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+        command_line: std::env::args_os()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect(),
         hooks,
         degraded,
     }
@@ -300,7 +313,10 @@ impl Signals {
     /// Where the handlers cannot be set.
     pub fn new() -> io::Result<Self> {
         // A parent that waits for signals on a thread blocks them, and that is inherited.
-        [signal::SIGINT, signal::SIGTERM].into_iter().collect::<SigSet>().thread_unblock()?;
+        [signal::SIGINT, signal::SIGTERM]
+            .into_iter()
+            .collect::<SigSet>()
+            .thread_unblock()?;
         Ok(Self {
             interrupt: on_signal(SignalKind::interrupt())?,
             terminate: on_signal(SignalKind::terminate())?,

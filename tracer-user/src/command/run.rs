@@ -23,9 +23,10 @@ pub async fn run(run: &Run) -> anyhow::Result<u8> {
     let mut live = Live::start(&run.common, Wanted::default(), true, output(run)?)?;
     // The child is followed from its fork on, before it can do anything.
     live.hooks().follow(std::process::id())?;
-    let mut child = Command::new(program).args(arguments).spawn().with_context(|| {
-        format!("cannot run {}", program.to_string_lossy())
-    })?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .spawn()
+        .with_context(|| format!("cannot run {}", program.to_string_lossy()))?;
     live.warm_up();
     let mut status = None;
     let ledger = live
@@ -73,6 +74,8 @@ async fn wait(child: &mut Child, signals: &mut Signals) -> io::Result<ExitStatus
 }
 
 fn exit_code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }

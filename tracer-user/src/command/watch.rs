@@ -17,7 +17,10 @@ pub async fn run(watch: &Watch) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let color = watch.common.color.is_on(&io::stdout());
     let output = Output::new(watch.format, color, Box::new(io::stdout()));
-    let wanted = Wanted { connections: watch.all, events: watch.events };
+    let wanted = Wanted {
+        connections: watch.all,
+        events: watch.events,
+    };
     let mut live = Live::start(&watch.common, wanted, false, output)?;
     ready();
     live.warm_up();

@@ -81,14 +81,23 @@ pub enum DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Short { kind: Some(kind), len } => {
-                write!(f, "an event of kind {kind} ends after {len} bytes, too early")
+            Self::Short {
+                kind: Some(kind),
+                len,
+            } => {
+                write!(
+                    f,
+                    "an event of kind {kind} ends after {len} bytes, too early"
+                )
             }
             Self::Short { kind: None, len } => {
                 write!(f, "an event of {len} bytes is too short to have a kind")
             }
             Self::Long { kind, len, extra } => {
-                write!(f, "an event of kind {kind} has {len} bytes, {extra} too many")
+                write!(
+                    f,
+                    "an event of kind {kind} has {len} bytes, {extra} too many"
+                )
             }
             Self::UnknownKind(kind) => write!(f, "an event of the unknown kind {kind}"),
         }
@@ -131,12 +140,18 @@ pub fn decode(record: &[u8], names: &mut Names) -> Result<Event, DecodeError> {
 fn whole<T: Wire>(kind: u32, record: &[u8]) -> Result<T, DecodeError> {
     let mut rest = record;
     let len = record.len();
-    let value =
-        T::read(&mut rest).map_err(|Short| DecodeError::Short { kind: Some(kind), len })?;
+    let value = T::read(&mut rest).map_err(|Short| DecodeError::Short {
+        kind: Some(kind),
+        len,
+    })?;
     if rest.is_empty() {
         Ok(value)
     } else {
-        Err(DecodeError::Long { kind, len, extra: rest.len() })
+        Err(DecodeError::Long {
+            kind,
+            len,
+            extra: rest.len(),
+        })
     }
 }
 

@@ -82,18 +82,29 @@ impl Names {
     /// No names at all.
     #[cfg(test)]
     pub(crate) fn without_kernel() -> Self {
-        Self { symbols: SymbolTable::Unavailable, ..Self::new(ReasonNames::default()) }
+        Self {
+            symbols: SymbolTable::Unavailable,
+            ..Self::new(ReasonNames::default())
+        }
     }
 
     pub(super) fn reset_reason(&mut self, number: u32) -> Option<Arc<str>> {
         let name = self.reasons.reset_reason(number)?;
-        Some(Arc::clone(self.reset_reasons.entry(number).or_insert_with(|| name.into())))
+        Some(Arc::clone(
+            self.reset_reasons
+                .entry(number)
+                .or_insert_with(|| name.into()),
+        ))
     }
 
     /// The kernel's name of a drop reason.
     pub fn drop_reason(&mut self, number: u32) -> Option<Arc<str>> {
         let name = self.reasons.drop_reason(number)?;
-        Some(Arc::clone(self.drop_reasons.entry(number).or_insert_with(|| name.into())))
+        Some(Arc::clone(
+            self.drop_reasons
+                .entry(number)
+                .or_insert_with(|| name.into()),
+        ))
     }
 
     pub(super) fn place(&mut self, drop: &event::Drop) -> Place {
@@ -112,11 +123,17 @@ impl Names {
     fn look_up(&mut self, drop: &event::Drop) -> Place {
         let reason = self.drop_reason(drop.reason);
         let Some(symbols) = self.symbols() else {
-            return Place { reason, ..Place::default() };
+            return Place {
+                reason,
+                ..Place::default()
+            };
         };
-        let depth = usize::try_from(drop.stack_depth).map_or(0, |depth| depth.min(drop.stack.len()));
-        let frames: Vec<&str> =
-            drop.stack[..depth].iter().filter_map(|&address| symbols.resolve(address)).collect();
+        let depth =
+            usize::try_from(drop.stack_depth).map_or(0, |depth| depth.min(drop.stack.len()));
+        let frames: Vec<&str> = drop.stack[..depth]
+            .iter()
+            .filter_map(|&address| symbols.resolve(address))
+            .collect();
         let location = symbols.resolve(drop.location);
         let netfilter = match reason.as_deref() {
             Some(reason) => reason == "NETFILTER_DROP",

@@ -44,13 +44,16 @@ impl<'a> Case<'a> {
 
     /// It came up, and ended later.
     pub(super) fn came_up(&self) -> bool {
-        self.state.is_some_and(|state| !CONNECTING.contains(&state.old))
+        self.state
+            .is_some_and(|state| !CONNECTING.contains(&state.old))
     }
 
     /// The address of another attempt of the same process, to the same port, that came up while
     /// this one was under way, where this one was then closed without an error.
     pub(super) fn race_winner(&self) -> Option<IpAddr> {
-        let state = self.state.filter(|state| state.err == 0 && state.sibling_ns != 0)?;
+        let state = self
+            .state
+            .filter(|state| state.err == 0 && state.sibling_ns != 0)?;
         self.exit().is_none().then(|| net::address(state.sibling))
     }
 
@@ -87,7 +90,8 @@ impl<'a> Case<'a> {
 
     /// The application closed the socket while it was connecting.
     pub(super) fn was_given_up(&self) -> bool {
-        self.state.is_some_and(|state| state.err == 0 && state.segs_out > 0)
+        self.state
+            .is_some_and(|state| state.err == 0 && state.segs_out > 0)
     }
 
     /// How the closing task was ending, if it was.
@@ -124,7 +128,11 @@ impl<'a> Case<'a> {
         &self,
         condition: impl Fn(&SeenDrop) -> bool,
     ) -> impl Iterator<Item = &'a SeenDrop> {
-        self.attempt.evidence.drops.iter().filter(move |drop| condition(drop))
+        self.attempt
+            .evidence
+            .drops
+            .iter()
+            .filter(move |drop| condition(drop))
     }
 
     /// A RST came back.
@@ -134,8 +142,17 @@ impl<'a> Case<'a> {
 
     /// The last soft error that was reported while it was connecting, or that was left at its end.
     pub(super) fn soft_error(&self) -> Option<i32> {
-        let left = self.state.map(|state| state.err_soft).filter(|&err| err != 0);
-        left.or_else(|| self.attempt.evidence.soft_errors.last().map(|&(_, err)| err))
+        let left = self
+            .state
+            .map(|state| state.err_soft)
+            .filter(|&err| err != 0);
+        left.or_else(|| {
+            self.attempt
+                .evidence
+                .soft_errors
+                .last()
+                .map(|&(_, err)| err)
+        })
     }
 
     /// Where something happened, seen from the attempt: empty for its own network namespace.

@@ -72,12 +72,22 @@ fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str
                 .to_owned(),
         );
     } else if case.attempt.owner.is_none() {
-        finding.missing.push("the event that names its process was lost".to_owned());
+        finding
+            .missing
+            .push("the event that names its process was lost".to_owned());
     } else if case.attempt.is_kernels_own() {
-        finding.missing.push("a kernel thread made it: no process owns it".to_owned());
+        finding
+            .missing
+            .push("a kernel thread made it: no process owns it".to_owned());
     }
     let mut why = vec![words::what_the_application_saw(case)];
     why.append(&mut finding.why);
     finding.why.clone_from(&why);
-    Verdict { errno: case.errno(), severity: Severity::Warning, finding, stuck_on, why }
+    Verdict {
+        errno: case.errno(),
+        severity: Severity::Warning,
+        finding,
+        stuck_on,
+        why,
+    }
 }

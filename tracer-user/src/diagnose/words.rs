@@ -16,15 +16,25 @@ pub(super) fn duration(ns: u64) -> String {
 
 /// `1 SYN was`, `3 SYNs were`.
 pub(super) fn syns_were(count: u32) -> String {
-    if count == 1 { "1 SYN was".to_owned() } else { format!("{count} SYNs were") }
+    if count == 1 {
+        "1 SYN was".to_owned()
+    } else {
+        format!("{count} SYNs were")
+    }
 }
 
 /// The first link of every chain.
 pub(super) fn what_the_application_saw(case: &Case<'_>) -> String {
-    let after = case.attempt.elapsed_ns().map_or(String::new(), |ns| format!(" after {}", duration(ns)));
+    let after = case
+        .attempt
+        .elapsed_ns()
+        .map_or(String::new(), |ns| format!(" after {}", duration(ns)));
     match (&case.attempt.end, case.exit(), case.errno()) {
         (_, Some(Exit::Signal(signal)), _) => {
-            format!("the process was killed by {} while it was connecting{after}", signal_name(signal))
+            format!(
+                "the process was killed by {} while it was connecting{after}",
+                signal_name(signal)
+            )
         }
         (_, Some(Exit::Status(status)), _) => {
             format!("the process exited with status {status} while it was connecting{after}")
@@ -33,7 +43,10 @@ pub(super) fn what_the_application_saw(case: &Case<'_>) -> String {
             format!("the application closed the socket while it was connecting{after}")
         }
         (End::Unsent(_), _, Some(err)) => {
-            format!("connect() failed at once, before any SYN: {}", errno::name_or_number(err))
+            format!(
+                "connect() failed at once, before any SYN: {}",
+                errno::name_or_number(err)
+            )
         }
         (End::Unsent(_), _, None) => "connect() failed at once, before any SYN".to_owned(),
         (_, _, Some(err)) if err == libc::ETIMEDOUT => {
@@ -45,6 +58,8 @@ pub(super) fn what_the_application_saw(case: &Case<'_>) -> String {
 }
 
 fn signal_name(number: i32) -> String {
-    nix::sys::signal::Signal::try_from(number)
-        .map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_owned())
+    nix::sys::signal::Signal::try_from(number).map_or_else(
+        |_| format!("signal {number}"),
+        |signal| signal.as_str().to_owned(),
+    )
 }

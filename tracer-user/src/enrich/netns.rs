@@ -16,8 +16,14 @@ pub fn inode(path: &std::path::Path) -> Option<u32> {
 /// that of any process. Holding it open keeps it alive, so it is not kept.
 fn open(netns: u32, tgid: u32) -> Option<File> {
     let own = PathBuf::from(format!("/proc/{tgid}/ns/net"));
-    let named = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
-    let processes = procfs::process::all_processes().into_iter().flatten().flatten();
+    let named = std::fs::read_dir("/run/netns")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let processes = procfs::process::all_processes()
+        .into_iter()
+        .flatten()
+        .flatten();
     std::iter::once(own)
         .chain(named.map(|entry| entry.path()))
         .chain(processes.map(|process| PathBuf::from(format!("/proc/{}/ns/net", process.pid))))
@@ -26,7 +32,8 @@ fn open(netns: u32, tgid: u32) -> Option<File> {
         // The pid may have become another's between the two looks.
         .filter(|file| {
             use std::os::unix::fs::MetadataExt as _;
-            file.metadata().is_ok_and(|meta| meta.ino() == u64::from(netns))
+            file.metadata()
+                .is_ok_and(|meta| meta.ino() == u64::from(netns))
         })
 }
 

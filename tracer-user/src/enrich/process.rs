@@ -17,8 +17,15 @@ pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
     }
     let cgroup = cgroup(&process);
     Some(Identity {
-        exe: process.exe().ok().map(|path| path.to_string_lossy().into_owned()),
-        cmdline: process.cmdline().ok().filter(|line| !line.is_empty()).map(|line| line.join(" ")),
+        exe: process
+            .exe()
+            .ok()
+            .map(|path| path.to_string_lossy().into_owned()),
+        cmdline: process
+            .cmdline()
+            .ok()
+            .filter(|line| !line.is_empty())
+            .map(|line| line.join(" ")),
         ppid: u32::try_from(stat.ppid).ok(),
         container: cgroup.as_deref().and_then(container_id),
         unit: cgroup.as_deref().and_then(unit),
@@ -29,9 +36,18 @@ pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
 /// The v2 path; where v2 holds nothing but the root (hybrid hosts), the longest v1 path.
 fn cgroup(process: &Process) -> Option<String> {
     let groups = process.cgroups().ok()?.0;
-    let unified = groups.iter().find(|group| group.hierarchy == 0).map(|group| &group.pathname);
-    let longest = groups.iter().map(|group| &group.pathname).max_by_key(|path| path.len());
-    unified.filter(|path| path.as_str() != "/").or(longest).cloned()
+    let unified = groups
+        .iter()
+        .find(|group| group.hierarchy == 0)
+        .map(|group| &group.pathname);
+    let longest = groups
+        .iter()
+        .map(|group| &group.pathname)
+        .max_by_key(|path| path.len());
+    unified
+        .filter(|path| path.as_str() != "/")
+        .or(longest)
+        .cloned()
 }
 
 /// Docker, containerd, CRI-O and podman all put the 64 hexadecimal digits of the container's id
@@ -66,8 +82,14 @@ mod tests {
         ] {
             assert_eq!(container_id(&path).as_ref(), Some(&id), "{path}");
         }
-        assert_eq!(container_id("/user.slice/user-0.slice/session-1.scope"), None);
-        assert_eq!(unit("/system.slice/nginx.service").as_deref(), Some("nginx.service"));
+        assert_eq!(
+            container_id("/user.slice/user-0.slice/session-1.scope"),
+            None
+        );
+        assert_eq!(
+            unit("/system.slice/nginx.service").as_deref(),
+            Some("nginx.service")
+        );
         assert_eq!(unit("/user.slice"), None);
     }
 
@@ -78,7 +100,14 @@ mod tests {
         let started_ns = me.stat().unwrap().starttime * tick_ns;
         let pid = std::process::id();
         let identity = identity(pid, started_ns).unwrap();
-        assert_eq!(identity.exe.unwrap(), std::env::current_exe().unwrap().to_string_lossy());
-        assert_eq!(super::identity(pid, started_ns + 10 * tick_ns), None, "another process");
+        assert_eq!(
+            identity.exe.unwrap(),
+            std::env::current_exe().unwrap().to_string_lossy()
+        );
+        assert_eq!(
+            super::identity(pid, started_ns + 10 * tick_ns),
+            None,
+            "another process"
+        );
     }
 }

@@ -58,7 +58,8 @@ impl Routes {
         }
         let answer = netns::within(question.netns, tgid, move || look_up(&question))
             .unwrap_or_else(|why| RouteAnswer::Unknown(why.to_string()));
-        self.answers.insert(question, (Instant::now(), answer.clone()));
+        self.answers
+            .insert(question, (Instant::now(), answer.clone()));
         answer
     }
 }
@@ -97,12 +98,16 @@ fn message(question: &Question) -> RouteMessage {
     };
     message.header.address_family = family;
     message.header.destination_prefix_length = length;
-    message.attributes.push(RouteAttribute::Destination(address));
+    message
+        .attributes
+        .push(RouteAttribute::Destination(address));
     if question.mark != 0 {
         message.attributes.push(RouteAttribute::Mark(question.mark));
     }
     if question.device != 0 {
-        message.attributes.push(RouteAttribute::Oif(question.device));
+        message
+            .attributes
+            .push(RouteAttribute::Oif(question.device));
     }
     message
 }

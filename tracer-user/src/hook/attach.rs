@@ -39,11 +39,17 @@ pub(super) fn attach(mut ebpf: Ebpf, btf: &Btf, follow_command: bool) -> anyhow:
             }),
         }
     }
-    Ok(Hooks { ebpf, attached: names, degraded })
+    Ok(Hooks {
+        ebpf,
+        attached: names,
+        degraded,
+    })
 }
 
 fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> anyhow::Result<()> {
-    let program = ebpf.program_mut(hook.program).ok_or_else(|| anyhow!("not in the BPF object"))?;
+    let program = ebpf
+        .program_mut(hook.program)
+        .ok_or_else(|| anyhow!("not in the BPF object"))?;
     match hook.kind {
         Kind::BtfTracepoint => {
             let program: &mut BtfTracePoint = program.try_into()?;
@@ -64,8 +70,8 @@ fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> anyhow::Result<()> {
             let Some(root) = cgroup::mount_point() else {
                 bail!("no cgroup2 hierarchy is mounted");
             };
-            let directory = File::open(&root)
-                .with_context(|| format!("cannot open {}", root.display()))?;
+            let directory =
+                File::open(&root).with_context(|| format!("cannot open {}", root.display()))?;
             let program: &mut CgroupSockAddr = program.try_into()?;
             program.load()?;
             program.attach(directory, CgroupAttachMode::Single)?;
@@ -77,5 +83,9 @@ fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> anyhow::Result<()> {
 /// The innermost reason is the kernel's own; what the verifier logged is too long for a line.
 fn one_line(why: &anyhow::Error) -> String {
     let text = format!("{why:#}");
-    text.lines().next().unwrap_or_default().trim_end_matches(". Verifier output:").to_owned()
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(". Verifier output:")
+        .to_owned()
 }

@@ -35,7 +35,10 @@ impl Counts {
     /// Events lost on the way to user space, or not handed over since they were too many.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.hooks.values().map(|hook| hook.lost_ring_full + hook.lost_map_full + hook.rate_limited).sum()
+        self.hooks
+            .values()
+            .map(|hook| hook.lost_ring_full + hook.lost_map_full + hook.rate_limited)
+            .sum()
     }
 }
 
@@ -93,14 +96,21 @@ impl Hooks {
             }
         };
         let all = Hook::ALL.into_iter().map(|hook| (hook.name(), of(hook)));
-        Ok(all.filter(|(_, ledger)| *ledger != HookLedger::default()).collect())
+        Ok(all
+            .filter(|(_, ledger)| *ledger != HookLedger::default())
+            .collect())
     }
 
     fn array(&self, name: &str, len: u32) -> anyhow::Result<Vec<u64>> {
-        let map = self.ebpf.map(name).ok_or_else(|| anyhow!("the map {name} is missing"))?;
+        let map = self
+            .ebpf
+            .map(name)
+            .ok_or_else(|| anyhow!("the map {name} is missing"))?;
         let array = PerCpuArray::<_, u64>::try_from(map)?;
         let sum = |row: u32| -> anyhow::Result<u64> {
-            let values = array.get(&row, 0).with_context(|| format!("cannot read {name}"))?;
+            let values = array
+                .get(&row, 0)
+                .with_context(|| format!("cannot read {name}"))?;
             Ok(values.iter().sum())
         };
         (0..len).map(sum).collect()
@@ -108,5 +118,9 @@ impl Hooks {
 }
 
 fn nonzero(rows: &[u64]) -> BTreeMap<u32, u64> {
-    (0..).zip(rows).filter(|&(_, &count)| count != 0).map(|(row, &count)| (row, count)).collect()
+    (0..)
+        .zip(rows)
+        .filter(|&(_, &count)| count != 0)
+        .map(|(row, &count)| (row, count))
+        .collect()
 }

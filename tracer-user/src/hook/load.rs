@@ -65,7 +65,9 @@ fn load(btf: &Btf, layout: Layout, settings: Settings, options: &Options) -> any
         .map_max_entries("EVENTS", options.ring_bytes)
         .map_max_entries("ATTEMPTS", options.max_attempts);
     let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcpwhy-bpf.o"));
-    loader.load(object).context("the kernel refused the BPF maps")
+    loader
+        .load(object)
+        .context("the kernel refused the BPF maps")
 }
 
 fn settings(kernel: &Kernel, options: &Options) -> Settings {
@@ -73,7 +75,10 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
     let (uids, uids_len) = filter(&options.uids);
     Settings {
         benign_drops: kernel.reasons.benign_bitmap(),
-        no_socket: kernel.reasons.drop_reason_value("NO_SOCKET").unwrap_or(ABSENT),
+        no_socket: kernel
+            .reasons
+            .drop_reason_value("NO_SOCKET")
+            .unwrap_or(ABSENT),
         follow_open: options.follow_open.into(),
         all_evidence: options.all_evidence.into(),
         follow_command: options.follow_command.into(),
@@ -103,5 +108,9 @@ fn filter(values: &[u32]) -> ([u32; FILTER_LEN], u32) {
 
 /// The verifier's log costs time and says nothing to users.
 fn verifier_log_level() -> VerifierLogLevel {
-    if cfg!(feature = "debug") { VerifierLogLevel::default() } else { VerifierLogLevel::DISABLE }
+    if cfg!(feature = "debug") {
+        VerifierLogLevel::default()
+    } else {
+        VerifierLogLevel::DISABLE
+    }
 }

@@ -30,7 +30,9 @@ impl Hooks {
     /// Where it was taken already.
     pub fn take_ring(&mut self) -> anyhow::Result<aya::maps::RingBuf<MapData>> {
         let map = self.ebpf.take_map("EVENTS");
-        Ok(map.ok_or_else(|| anyhow::anyhow!("the ring buffer was taken already"))?.try_into()?)
+        Ok(map
+            .ok_or_else(|| anyhow::anyhow!("the ring buffer was taken already"))?
+            .try_into()?)
     }
 
     /// Follows a process and its descendants (for programs loaded with
@@ -40,7 +42,8 @@ impl Hooks {
     /// Where the kernel refuses the update.
     pub fn follow(&mut self, tgid: u32) -> anyhow::Result<()> {
         let map = self.ebpf.map_mut("FOLLOWED");
-        let map = map.ok_or_else(|| anyhow::anyhow!("the table of followed processes is missing"))?;
+        let map =
+            map.ok_or_else(|| anyhow::anyhow!("the table of followed processes is missing"))?;
         aya::maps::HashMap::<_, u32, u64>::try_from(map)?.insert(tgid, 0, 0)?;
         Ok(())
     }

@@ -51,7 +51,13 @@ impl Hooks {
 }
 
 fn as_events(sk: u64, entry: &Entry, now_ns: u64) -> (Attempt, Unsent) {
-    let head = |kind| Head { kind, cpu: 0, time_ns: now_ns, sk, attempt_ns: entry.start_ns };
+    let head = |kind| Head {
+        kind,
+        cpu: 0,
+        time_ns: now_ns,
+        sk,
+        attempt_ns: entry.start_ns,
+    };
     let unsent = Unsent {
         head: head(kind::UNSENT),
         tuple: Tuple {
@@ -72,5 +78,11 @@ fn as_events(sk: u64, entry: &Entry, now_ns: u64) -> (Attempt, Unsent) {
         bound_device: 0,
         reserved: 0,
     };
-    (Attempt { head: head(kind::ATTEMPT), owner: entry.owner }, unsent)
+    (
+        Attempt {
+            head: head(kind::ATTEMPT),
+            owner: entry.owner,
+        },
+        unsent,
+    )
 }

@@ -61,7 +61,10 @@ impl Kernel {
 }
 
 fn release() -> anyhow::Result<String> {
-    Ok(nix::sys::utsname::uname()?.release().to_string_lossy().into_owned())
+    Ok(nix::sys::utsname::uname()?
+        .release()
+        .to_string_lossy()
+        .into_owned())
 }
 
 /// Major and minor number of a release.

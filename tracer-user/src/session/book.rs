@@ -40,13 +40,21 @@ impl Book {
         let seen = (counts.failed + self.swept).saturating_sub(tracker.twins);
         let waiting = u64::try_from(tracker.waiting_failures()).unwrap_or(u64::MAX);
         let settled = self.emitted + self.filtered + self.races + waiting;
-        let hooks = counts.hooks.iter().map(|(&hook, ledger)| (hook.to_owned(), ledger.clone()));
+        let hooks = counts
+            .hooks
+            .iter()
+            .map(|(&hook, ledger)| (hook.to_owned(), ledger.clone()));
         let reasons = counts.by_drop_reason.iter().map(|(&reason, &count)| {
-            let name = names.drop_reason(reason).map_or_else(|| reason.to_string(), |name| name.to_string());
+            let name = names
+                .drop_reason(reason)
+                .map_or_else(|| reason.to_string(), |name| name.to_string());
             (name, count)
         });
         let errnos = counts.by_errno.iter().map(|(&err, &count)| {
-            let name = i32::try_from(err).ok().filter(|&err| err != 0).map(errno::name_or_number);
+            let name = i32::try_from(err)
+                .ok()
+                .filter(|&err| err != 0)
+                .map(errno::name_or_number);
             (name.unwrap_or_else(|| "0".to_owned()), count)
         });
         Ledger {

@@ -57,7 +57,11 @@ fn ask() -> Conntrack {
         let path = format!("/proc/sys/net/netfilter/nf_conntrack_{name}");
         fs::read_to_string(path).ok()?.trim().parse().ok()
     };
-    Conntrack { count: number("count"), max: number("max"), invalid_rule: invalid_rule() }
+    Conntrack {
+        count: number("count"),
+        max: number("max"),
+        invalid_rule: invalid_rule(),
+    }
 }
 
 /// A rule that drops what connection tracking calls invalid, as the firewall's own tool prints it.
@@ -70,11 +74,15 @@ fn invalid_rule() -> Option<String> {
 }
 
 fn refuses(line: &str) -> bool {
-    ["drop", "reject", "DROP", "REJECT"].iter().any(|verdict| line.contains(verdict))
+    ["drop", "reject", "DROP", "REJECT"]
+        .iter()
+        .any(|verdict| line.contains(verdict))
 }
 
 fn rule(tool: &mut Command, is_it: impl Fn(&str) -> bool) -> Option<String> {
     let output = tool.stdin(std::process::Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().find(|line| is_it(line)).map(|line| line.trim().to_owned())
+    text.lines()
+        .find(|line| is_it(line))
+        .map(|line| line.trim().to_owned())
 }

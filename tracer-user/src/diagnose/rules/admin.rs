@@ -18,8 +18,12 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
             .fix("look for who runs `ss -K`, or removes addresses or network namespaces"),
         ),
         libc::ENOMEM | libc::ENOBUFS => Some(
-            Finding::new("out-of-memory", Confidence::Certain, "the kernel had no memory for it")
-                .fix("cat /proc/net/sockstat; sysctl net.ipv4.tcp_mem"),
+            Finding::new(
+                "out-of-memory",
+                Confidence::Certain,
+                "the kernel had no memory for it",
+            )
+            .fix("cat /proc/net/sockstat; sysctl net.ipv4.tcp_mem"),
         ),
         _ => None,
     }

@@ -12,7 +12,10 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
         return Some(refused(case));
     }
     let state = case.state?;
-    if state.err == libc::ECONNREFUSED && case.attempt.evidence.soft_errors.is_empty() && state.err_soft == 0 {
+    if state.err == libc::ECONNREFUSED
+        && case.attempt.evidence.soft_errors.is_empty()
+        && state.err_soft == 0
+    {
         return Some(refused_unseen(case));
     }
     // A soft error ends in itself: at once where it is hard, or when the timer gives up.
@@ -31,7 +34,9 @@ fn refused(case: &Case<'_>) -> Finding {
     let port = remote.port();
     let here = case.drops(|drop| drop.reason() == "NO_SOCKET").next();
     let sent_here = case.attempt.evidence.resets_sent.first();
-    let netns = here.map(|drop| drop.netns).or_else(|| sent_here.map(|reset| reset.netns));
+    let netns = here
+        .map(|drop| drop.netns)
+        .or_else(|| sent_here.map(|reset| reset.netns));
     let Some(netns) = netns else {
         return Finding::new(
             "connection-refused",
@@ -50,18 +55,31 @@ fn refused(case: &Case<'_>) -> Finding {
         format!("nothing listens on {remote}, an address of this host{place}"),
     )
     .why("a RST answered the SYN")
-    .why(format!("this host sent it: no socket for {remote} in netns {netns} (NO_SOCKET)"))
-    .fix(format!("{}ss -ltnp 'sport = {port}'", super::unsent::in_netns(case)))
+    .why(format!(
+        "this host sent it: no socket for {remote} in netns {netns} (NO_SOCKET)"
+    ))
+    .fix(format!(
+        "{}ss -ltnp 'sport = {port}'",
+        super::unsent::in_netns(case)
+    ))
     .fix("start the service, or correct the address and the port")
 }
 
 /// Without the RST itself.
 fn refused_unseen(case: &Case<'_>) -> Finding {
     let remote = case.remote();
-    Finding::new("connection-refused", Confidence::Likely, format!("{} refused it", remote.ip()))
-        .why("ECONNREFUSED without any ICMP error: a RST answered the SYN")
-        .missing("the RST itself was not seen")
-        .fix(format!("on {}: ss -ltn 'sport = {}'", remote.ip(), remote.port()))
+    Finding::new(
+        "connection-refused",
+        Confidence::Likely,
+        format!("{} refused it", remote.ip()),
+    )
+    .why("ECONNREFUSED without any ICMP error: a RST answered the SYN")
+    .missing("the RST itself was not seen")
+    .fix(format!(
+        "on {}: ss -ltn 'sport = {}'",
+        remote.ip(),
+        remote.port()
+    ))
 }
 
 /// An ICMP error that this host sent, as a router, as a peer, or to itself.
@@ -69,14 +87,33 @@ fn by_own_icmp(case: &Case<'_>, icmp: &IcmpSeen) -> Finding {
     let place = case.elsewhere(icmp.netns);
     let address = case.remote().ip();
     let own = icmp.netns == case.attempt.tuple().netns;
-    let confidence = if own { Confidence::Certain } else { Confidence::Likely };
+    let confidence = if own {
+        Confidence::Certain
+    } else {
+        Confidence::Likely
+    };
     // RFC 792, RFC 1122 (3.2.2.1) and RFC 1812 (5.2.7.1).
     let (cause, what) = match icmp.code {
-        0 => ("no-route", format!("a router on this host{place} has no route to {address}")),
-        1 => ("neighbor-unresolved", format!("{address} did not answer ARP{place}")),
-        3 => ("firewall-reject", format!("this host{place} rejected it with port-unreachable")),
-        9 | 10 | 13 => ("icmp-prohibited", format!("a router on this host{place} prohibits it")),
-        _ => ("icmp-unreachable", format!("this host{place} said that {address} is unreachable")),
+        0 => (
+            "no-route",
+            format!("a router on this host{place} has no route to {address}"),
+        ),
+        1 => (
+            "neighbor-unresolved",
+            format!("{address} did not answer ARP{place}"),
+        ),
+        3 => (
+            "firewall-reject",
+            format!("this host{place} rejected it with port-unreachable"),
+        ),
+        9 | 10 | 13 => (
+            "icmp-prohibited",
+            format!("a router on this host{place} prohibits it"),
+        ),
+        _ => (
+            "icmp-unreachable",
+            format!("this host{place} said that {address} is unreachable"),
+        ),
     };
     let finding = Finding::new(cause, confidence, what).why(format!(
         "this host sent an ICMP error (type {}, code {}) about the SYN{place}",
@@ -100,23 +137,35 @@ fn by_errno(case: &Case<'_>, err: i32) -> Option<Finding> {
         libc::EHOSTUNREACH if waited_for_neighbor(case) => return None,
         libc::EHOSTUNREACH => (
             "icmp-unreachable",
-            format!("a router said that {} is unreachable, or prohibited", remote.ip()),
+            format!(
+                "a router said that {} is unreachable, or prohibited",
+                remote.ip()
+            ),
         ),
-        libc::ENETUNREACH => {
-            ("icmp-unreachable", format!("a router said that it has no route to {}", remote.ip()))
-        }
-        libc::ENOPROTOOPT | libc::EPROTO | libc::EMSGSIZE | libc::EOPNOTSUPP => {
-            ("icmp-unreachable", format!("an ICMP error about {} came back", remote.ip()))
-        }
+        libc::ENETUNREACH => (
+            "icmp-unreachable",
+            format!("a router said that it has no route to {}", remote.ip()),
+        ),
+        libc::ENOPROTOOPT | libc::EPROTO | libc::EMSGSIZE | libc::EOPNOTSUPP => (
+            "icmp-unreachable",
+            format!("an ICMP error about {} came back", remote.ip()),
+        ),
         _ => return None,
     };
     let finding = Finding::new(cause, Confidence::Likely, what)
-        .why(format!("an ICMP error left {} on the socket, and no RST came", errno::name_or_number(err)))
+        .why(format!(
+            "an ICMP error left {} on the socket, and no RST came",
+            errno::name_or_number(err)
+        ))
         .missing("who sent the ICMP error: it was not this host");
     Some(super::dropped::with_fixes(finding, cause))
 }
 
 /// The SYN is still in the neighbour's queue: TCP could not send it again.
 pub(super) fn waited_for_neighbor(case: &Case<'_>) -> bool {
-    case.attempt.evidence.retransmits.iter().any(|again| again.err == -libc::EBUSY)
+    case.attempt
+        .evidence
+        .retransmits
+        .iter()
+        .any(|again| again.err == -libc::EBUSY)
 }

@@ -30,7 +30,9 @@ fn by_reason(reason: &str) -> Option<&'static str> {
     if ambiguous.contains(&reason) {
         return None;
     }
-    let causes = cause::CAUSES.iter().find(|cause| cause.drop_reasons.contains(&reason));
+    let causes = cause::CAUSES
+        .iter()
+        .find(|cause| cause.drop_reasons.contains(&reason));
     Some(causes.map_or("unknown", |cause| cause.code))
 }
 
@@ -38,11 +40,21 @@ fn by_reason(reason: &str) -> Option<&'static str> {
 fn by_location(drop: &SeenDrop) -> Option<&'static str> {
     if drop.reason() == "QDISC_DROP" || drop.reason() == "DEV_READY" {
         // A device without carrier has a queue that drops everything (noop_qdisc).
-        return Some(if drop.link_down { "link-down" } else { "traffic-control-drop" });
+        return Some(if drop.link_down {
+            "link-down"
+        } else {
+            "traffic-control-drop"
+        });
     }
     match drop.location() {
-        "ip_error" | "ip6_pkt_drop" | "ip6_pkt_discard" | "ip6_pkt_prohibit" | "dst_discard"
-        | "dst_discard_out" | "ip6_pkt_discard_out" | "ip6_pkt_prohibit_out"
+        "ip_error"
+        | "ip6_pkt_drop"
+        | "ip6_pkt_discard"
+        | "ip6_pkt_prohibit"
+        | "dst_discard"
+        | "dst_discard_out"
+        | "ip6_pkt_discard_out"
+        | "ip6_pkt_prohibit_out"
             if drop.route_err != 0 =>
         {
             Some(by_route_error(drop.route_err))
@@ -71,16 +83,33 @@ fn by_route_error(err: i32) -> &'static str {
 
 fn describe(case: &Case<'_>, drop: &SeenDrop, cause: &'static str) -> Finding {
     let place = case.elsewhere(drop.netns);
-    let device = drop.device.as_ref().map_or(String::new(), |device| format!(" at {device}"));
-    let what = format!("{} on this host{place}{device} dropped {}", who(cause), drop.packets_text());
+    let device = drop
+        .device
+        .as_ref()
+        .map_or(String::new(), |device| format!(" at {device}"));
+    let what = format!(
+        "{} on this host{place}{device} dropped {}",
+        who(cause),
+        drop.packets_text()
+    );
     let mut finding = Finding::new(cause, drop.confidence(), what);
     if cause == "unknown" {
         finding.confidence = Confidence::Unknown;
-        finding = finding.missing(format!("the drop reason {} is not yet described", drop.reason()));
+        finding = finding.missing(format!(
+            "the drop reason {} is not yet described",
+            drop.reason()
+        ));
     }
     finding = finding
-        .why(format!("{} sent and none was answered", words::syns_were(case.syns())))
-        .why(format!("the kernel dropped {}: {}", drop.packets_text(), drop.place_text()));
+        .why(format!(
+            "{} sent and none was answered",
+            words::syns_were(case.syns())
+        ))
+        .why(format!(
+            "the kernel dropped {}: {}",
+            drop.packets_text(),
+            drop.place_text()
+        ));
     if drop.netns != 0 {
         finding = finding.why(format!("netns {}{device}", drop.netns));
     }
@@ -96,7 +125,13 @@ fn describe(case: &Case<'_>, drop: &SeenDrop, cause: &'static str) -> Finding {
 /// The catalogue's commands.
 pub(super) fn with_fixes(mut finding: Finding, cause: &str) -> Finding {
     if let Some(known) = cause::find(cause) {
-        finding.fix.extend(known.confirm.iter().chain(known.mend).map(|&step| step.to_owned()));
+        finding.fix.extend(
+            known
+                .confirm
+                .iter()
+                .chain(known.mend)
+                .map(|&step| step.to_owned()),
+        );
     }
     finding
 }

@@ -2,11 +2,7 @@
 
 use crate::{
     attribute::SeenDrop,
-    diagnose::{
-        case::Case,
-        finding::Finding,
-        words,
-    },
+    diagnose::{case::Case, finding::Finding, words},
     errno,
     record::Confidence,
 };
@@ -30,19 +26,31 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
 fn answer(case: &Case<'_>, drop: &SeenDrop) -> Option<String> {
     let near = |at_ns: u64| at_ns.abs_diff(drop.last_ns) < ANSWER_FOLLOWS_NS;
     let evidence = &case.attempt.evidence;
-    let icmp = evidence.icmp.iter().find(|icmp| icmp.netns == drop.netns && near(icmp.last_ns));
+    let icmp = evidence
+        .icmp
+        .iter()
+        .find(|icmp| icmp.netns == drop.netns && near(icmp.last_ns));
     if let Some(icmp) = icmp {
-        return Some(format!("an ICMP error (type {}, code {})", icmp.kind, icmp.code));
+        return Some(format!(
+            "an ICMP error (type {}, code {})",
+            icmp.kind, icmp.code
+        ));
     }
     if evidence.resets_received.iter().any(|&at_ns| near(at_ns)) {
         return Some("a RST".to_owned());
     }
-    let soft = evidence.soft_errors.iter().rev().find(|(at_ns, _)| near(*at_ns));
+    let soft = evidence
+        .soft_errors
+        .iter()
+        .rev()
+        .find(|(at_ns, _)| near(*at_ns));
     // The end of the attempt itself may be the error that the answer left.
-    let last = case.state.filter(|state| {
-        state.err != 0 && state.err != libc::ETIMEDOUT && near(state.head.time_ns)
-    });
-    let err = soft.map(|&(_, err)| err).or_else(|| last.map(|state| state.err))?;
+    let last = case
+        .state
+        .filter(|state| state.err != 0 && state.err != libc::ETIMEDOUT && near(state.head.time_ns));
+    let err = soft
+        .map(|&(_, err)| err)
+        .or_else(|| last.map(|state| state.err))?;
     Some(format!("an ICMP error ({})", errno::name_or_number(err)))
 }
 
@@ -52,7 +60,10 @@ fn engine(drop: &SeenDrop) -> &str {
 
 /// `on OUTPUT`, `on INPUT in network namespace 4026532000`.
 fn place(case: &Case<'_>, drop: &SeenDrop) -> String {
-    let hook = drop.place.hook.map_or(String::new(), |hook| format!(" on {}", hook.to_uppercase()));
+    let hook = drop
+        .place
+        .hook
+        .map_or(String::new(), |hook| format!(" on {}", hook.to_uppercase()));
     format!("{hook}{}", case.elsewhere(drop.netns))
 }
 
@@ -67,7 +78,9 @@ fn rejected(case: &Case<'_>, drop: &SeenDrop, answer: &str) -> Finding {
             place(case, drop)
         ),
     )
-    .why(format!("a firewall rule answered with {answer}, and dropped the packet"));
+    .why(format!(
+        "a firewall rule answered with {answer}, and dropped the packet"
+    ));
     with_place(case, drop, finding)
 }
 
@@ -76,9 +89,16 @@ fn dropped(case: &Case<'_>, drop: &SeenDrop) -> Finding {
     let mut finding = Finding::new(
         cause,
         drop.confidence(),
-        format!("{whose} on this host dropped {}{}", drop.packets_text(), place(case, drop)),
+        format!(
+            "{whose} on this host dropped {}{}",
+            drop.packets_text(),
+            place(case, drop)
+        ),
     )
-    .why(format!("{} sent and none was answered", words::syns_were(case.syns())));
+    .why(format!(
+        "{} sent and none was answered",
+        words::syns_were(case.syns())
+    ));
     let unexplained = u64::from(case.syns()).saturating_sub(drop.count);
     if !drop.packet.is_answer() && unexplained > 0 && !case.was_given_up() {
         finding.confidence = finding.confidence.min(Confidence::Likely);
@@ -96,10 +116,16 @@ fn kind(drop: &SeenDrop) -> (&'static str, String) {
     };
     let at_conntrack = matches!(drop.place.hook, Some("prerouting" | "output"));
     if conntrack.is_full() && at_conntrack && engine == "netfilter" {
-        return ("conntrack-full", "connection tracking (its table is full)".to_owned());
+        return (
+            "conntrack-full",
+            "connection tracking (its table is full)".to_owned(),
+        );
     }
     match &conntrack.invalid_rule {
-        Some(_) => ("conntrack-invalid", format!("{engine} (connection tracking called it invalid)")),
+        Some(_) => (
+            "conntrack-invalid",
+            format!("{engine} (connection tracking called it invalid)"),
+        ),
         None => ("firewall-drop", engine),
     }
 }
@@ -121,7 +147,10 @@ fn conntrack_links(drop: &SeenDrop, cause: &str, mut finding: Finding) -> Findin
         "conntrack-invalid" => {
             finding = finding
                 .why("connection tracking had no entry for the packet, so its state was invalid")
-                .why(format!("rule: {}", conntrack.invalid_rule.as_deref().unwrap_or("?")))
+                .why(format!(
+                    "rule: {}",
+                    conntrack.invalid_rule.as_deref().unwrap_or("?")
+                ))
                 .missing("which rule it was: inferred from the ruleset");
             finding.confidence = finding.confidence.min(Confidence::Likely);
         }
@@ -139,7 +168,11 @@ fn with_place(case: &Case<'_>, drop: &SeenDrop, mut finding: Finding) -> Finding
     if let Some((from, to)) = drop.translated {
         finding = finding.why(format!("address translation had made it {from} -> {to}"));
     }
-    let netns = if drop.netns == 0 { case.attempt.tuple().netns } else { drop.netns };
+    let netns = if drop.netns == 0 {
+        case.attempt.tuple().netns
+    } else {
+        drop.netns
+    };
     match drop.place.hook {
         Some(hook) => finding = finding.why(format!("hook {}, netns {netns}", hook.to_uppercase())),
         None => finding = finding.missing("which hook: the kernel stack does not tell"),
@@ -153,11 +186,19 @@ fn with_place(case: &Case<'_>, drop: &SeenDrop, mut finding: Finding) -> Finding
     let port = case.remote().port();
     let shell = shell(case, drop);
     if drop.place.engine == Some("iptables-legacy") {
-        let tool = if case.is_ipv6() { "ip6tables" } else { "iptables" };
-        return finding.fix(format!("{shell}{tool}-legacy-save -c | grep -nE 'DROP|REJECT'"));
+        let tool = if case.is_ipv6() {
+            "ip6tables"
+        } else {
+            "iptables"
+        };
+        return finding.fix(format!(
+            "{shell}{tool}-legacy-save -c | grep -nE 'DROP|REJECT'"
+        ));
     }
     finding
-        .fix(format!("{shell}nft list ruleset | grep -nE 'drop|reject|{port}'"))
+        .fix(format!(
+            "{shell}nft list ruleset | grep -nE 'drop|reject|{port}'"
+        ))
         .fix(format!("{shell}iptables-save -c | grep -nE 'DROP|REJECT'"))
 }
 

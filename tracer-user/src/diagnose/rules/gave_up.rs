@@ -13,10 +13,17 @@ pub(super) fn judge(case: &Case<'_>, stuck_on: Finding) -> Finding {
         .elapsed_ns()
         .map_or_else(String::new, |ns| format!(" after {}", words::duration(ns)));
     let (cause, ended) = match case.exit() {
-        Some(Exit::Signal(signal)) => ("process-exited", format!("was killed (signal {signal}){after}")),
+        Some(Exit::Signal(signal)) => (
+            "process-exited",
+            format!("was killed (signal {signal}){after}"),
+        ),
         Some(Exit::Status(_)) => ("process-exited", format!("exited{after}")),
         None => ("abandoned", format!("gave up{after}")),
     };
     let what = format!("it {ended}, while {}", stuck_on.what);
-    Finding { cause, what, ..stuck_on }
+    Finding {
+        cause,
+        what,
+        ..stuck_on
+    }
 }

@@ -28,7 +28,10 @@ const RULES: &[Rule] = &[
 
 /// The first finding; for an application that gave up, also the cause that it was stuck on.
 pub(super) fn judge(case: &Case<'_>) -> (Finding, Option<&'static str>) {
-    let found = RULES.iter().find_map(|rule| rule(case)).unwrap_or_else(|| unknown(case));
+    let found = RULES
+        .iter()
+        .find_map(|rule| rule(case))
+        .unwrap_or_else(|| unknown(case));
     if case.was_given_up() {
         let stuck_on = found.cause;
         return (gave_up::judge(case, found), Some(stuck_on));
@@ -37,7 +40,13 @@ pub(super) fn judge(case: &Case<'_>) -> (Finding, Option<&'static str>) {
 }
 
 fn unknown(case: &Case<'_>) -> Finding {
-    let errno = case.errno().map_or_else(|| "no errno".to_owned(), crate::errno::name_or_number);
-    Finding::new("unknown", Confidence::Unknown, format!("no rule explains {errno}"))
-        .missing("no drop, reset or ICMP error of this connection was seen on this host")
+    let errno = case
+        .errno()
+        .map_or_else(|| "no errno".to_owned(), crate::errno::name_or_number);
+    Finding::new(
+        "unknown",
+        Confidence::Unknown,
+        format!("no rule explains {errno}"),
+    )
+    .missing("no drop, reset or ICMP error of this connection was seen on this host")
 }

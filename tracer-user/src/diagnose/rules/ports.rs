@@ -18,7 +18,10 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
                 format!("every local port towards {remote} is taken"),
             )
             .why("no SYN was made: the socket got no local port")
-            .fix(format!("ss -tan dst {} | awk '{{print $1}}' | sort | uniq -c", remote.ip()))
+            .fix(format!(
+                "ss -tan dst {} | awk '{{print $1}}' | sort | uniq -c",
+                remote.ip()
+            ))
             .fix("sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports")
             .fix("reuse connections (keep-alive, a pool), or use more addresses at either end"),
         );
@@ -30,7 +33,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
             Confidence::Certain,
             format!("its local port {port} already has a connection to {remote}"),
         )
-        .why(format!("no SYN was made: the chosen local port {port} clashes"))
+        .why(format!(
+            "no SYN was made: the chosen local port {port} clashes"
+        ))
         .fix(format!("ss -tanp sport = {port}"))
         .fix("let the kernel choose the port: do not bind() before connect()"),
     )

@@ -20,13 +20,24 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     if let Some(finding) = link_down(case) {
         return Some(finding);
     }
-    let last = case.attempt.evidence.retransmits.last().map_or(0, |again| again.err);
+    let last = case
+        .attempt
+        .evidence
+        .retransmits
+        .last()
+        .map_or(0, |again| again.err);
     Some(match last {
         again if again == -libc::EBUSY => unresolved(case),
-        NET_XMIT_DROP => not_sent(case, "traffic-control-drop", "traffic control refused its SYNs"),
-        again if again == -libc::EPERM => {
-            not_sent(case, "traffic-control-drop", "a filter of this host refused its SYNs")
-        }
+        NET_XMIT_DROP => not_sent(
+            case,
+            "traffic-control-drop",
+            "traffic control refused its SYNs",
+        ),
+        again if again == -libc::EPERM => not_sent(
+            case,
+            "traffic-control-drop",
+            "a filter of this host refused its SYNs",
+        ),
         _ if state.err == libc::EHOSTUNREACH => return None,
         _ => no_answer(case),
     })
@@ -35,23 +46,40 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
 /// The device that the socket sends through was down, or had no carrier, when TCP tried again or
 /// gave up.
 fn link_down(case: &Case<'_>) -> Option<Finding> {
-    let again = case.attempt.evidence.retransmits.iter().map(|again| &again.path);
-    let path = again.chain(case.state.map(|state| &state.path)).find(|path| is_down(path))?;
+    let again = case
+        .attempt
+        .evidence
+        .retransmits
+        .iter()
+        .map(|again| &again.path);
+    let path = again
+        .chain(case.state.map(|state| &state.path))
+        .find(|path| is_down(path))?;
     let device = net::name(&path.device)?;
-    let how = if path.flags & event::device::UP == 0 { "is down" } else { "has no carrier" };
+    let how = if path.flags & event::device::UP == 0 {
+        "is down"
+    } else {
+        "has no carrier"
+    };
     let finding = Finding::new(
         "link-down",
         Confidence::Certain,
         format!("the interface {device} that it was sent through {how}"),
     )
-    .why(format!("the socket's route leads through {device}, which {how}"));
+    .why(format!(
+        "the socket's route leads through {device}, which {how}"
+    ));
     Some(super::dropped::with_fixes(finding, "link-down"))
 }
 
 /// `tcp_retransmit_skb` says `-EBUSY` while the first SYN is still queued below: it waits for the
 /// neighbour's link address (`skb_still_in_host_queue`, `net/ipv4/tcp_output.c`).
 fn unresolved(case: &Case<'_>) -> Finding {
-    let protocol = if case.is_ipv6() { "neighbour discovery" } else { "ARP" };
+    let protocol = if case.is_ipv6() {
+        "neighbour discovery"
+    } else {
+        "ARP"
+    };
     let next_hop = case.remote().ip();
     let finding = Finding::new(
         "neighbor-unresolved",
@@ -64,9 +92,13 @@ fn unresolved(case: &Case<'_>) -> Finding {
 }
 
 fn not_sent(case: &Case<'_>, cause: &'static str, what: &str) -> Finding {
-    let finding = Finding::new(cause, Confidence::Likely, format!("{what} ({})", case.remote()))
-        .why("TCP's retransmissions did not get out of this host")
-        .missing("the drop itself was not seen");
+    let finding = Finding::new(
+        cause,
+        Confidence::Likely,
+        format!("{what} ({})", case.remote()),
+    )
+    .why("TCP's retransmissions did not get out of this host")
+    .missing("the drop itself was not seen");
     super::dropped::with_fixes(finding, cause)
 }
 
@@ -79,7 +111,10 @@ fn no_answer(case: &Case<'_>) -> Finding {
         Confidence::Certain,
         format!("{} sent and nothing came back", words::syns_were(syns)),
     )
-    .why(format!("{} sent and none was answered", words::syns_were(syns)));
+    .why(format!(
+        "{} sent and none was answered",
+        words::syns_were(syns)
+    ));
     if answered {
         finding.confidence = Confidence::Likely;
         finding = finding.why("a listener on this host answered, but its SYN-ACKs did not arrive");
@@ -93,10 +128,15 @@ fn no_answer(case: &Case<'_>) -> Finding {
     }
     let answers = case.drops(|drop| drop.packet == PacketKind::SynAck).count();
     if answers == 0 {
-        finding = finding.why("this host dropped none of its packets: they were lost or ignored beyond it");
+        finding = finding
+            .why("this host dropped none of its packets: they were lost or ignored beyond it");
     }
     finding
         .fix(format!("ping {}; tracepath {}", remote.ip(), remote.ip()))
-        .fix(format!("on {}: tcpdump -ni any 'tcp port {}' (do the SYNs arrive?)", remote.ip(), remote.port()))
+        .fix(format!(
+            "on {}: tcpdump -ni any 'tcp port {}' (do the SYNs arrive?)",
+            remote.ip(),
+            remote.port()
+        ))
         .fix("ask for firewalls and security groups on the way: most drop in silence")
 }

@@ -28,7 +28,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
             ))
             .missing(ERRNO_NOT_READ),
         Some(RouteAnswer::Found) => unexplained("a route exists, so something else refused it"),
-        Some(RouteAnswer::Unknown(why)) => unexplained(&format!("its route could not be looked up: {why}")),
+        Some(RouteAnswer::Unknown(why)) => {
+            unexplained(&format!("its route could not be looked up: {why}"))
+        }
         None => unexplained("its route was not looked up"),
     })
 }
@@ -43,15 +45,21 @@ fn denied_by_cgroup(case: &Case<'_>) -> Finding {
         Confidence::Certain,
         "a control-group BPF program of this host forbids it",
     )
-    .why(format!("a cgroup/connect{family} program denied connect() (EPERM)"))
+    .why(format!(
+        "a cgroup/connect{family} program denied connect() (EPERM)"
+    ))
     .fix(format!("bpftool cgroup tree | grep -B3 connect{family}"))
     .fix("systemctl show -p IPAddressDeny -p RestrictAddressFamilies UNIT (what systemd installs)")
 }
 
 fn unexplained(missing: &str) -> Finding {
-    Finding::new("unknown", Confidence::Unknown, "connect() failed before a SYN was made")
-        .missing(missing)
-        .missing(ERRNO_NOT_READ)
+    Finding::new(
+        "unknown",
+        Confidence::Unknown,
+        "connect() failed before a SYN was made",
+    )
+    .missing(missing)
+    .missing(ERRNO_NOT_READ)
 }
 
 /// `ip_route_output_key_hash_rcu` and `ip6_dst_lookup` give the errno of the route's type
@@ -60,22 +68,46 @@ fn by_errno(case: &Case<'_>, err: i32, confidence: Confidence) -> Finding {
     let address = case.remote().ip();
     let (cause, what) = match err {
         libc::ENETUNREACH => ("no-route", format!("this host has no route to {address}")),
-        libc::EINVAL => ("route-blackhole", format!("a blackhole route covers {address}")),
-        libc::EHOSTUNREACH => ("route-unreachable", format!("an unreachable route covers {address}")),
-        libc::EACCES => ("route-prohibited", format!("a prohibit route covers {address}")),
-        libc::EPERM => ("denied-by-policy", "a policy of this host forbids it".to_owned()),
-        libc::EADDRNOTAVAIL => ("ports-exhausted", "no local address or port is free".to_owned()),
-        libc::ENOBUFS | libc::ENOMEM => ("out-of-memory", "the kernel had no memory for it".to_owned()),
+        libc::EINVAL => (
+            "route-blackhole",
+            format!("a blackhole route covers {address}"),
+        ),
+        libc::EHOSTUNREACH => (
+            "route-unreachable",
+            format!("an unreachable route covers {address}"),
+        ),
+        libc::EACCES => (
+            "route-prohibited",
+            format!("a prohibit route covers {address}"),
+        ),
+        libc::EPERM => (
+            "denied-by-policy",
+            "a policy of this host forbids it".to_owned(),
+        ),
+        libc::EADDRNOTAVAIL => (
+            "ports-exhausted",
+            "no local address or port is free".to_owned(),
+        ),
+        libc::ENOBUFS | libc::ENOMEM => (
+            "out-of-memory",
+            "the kernel had no memory for it".to_owned(),
+        ),
         _ => return unexplained(&format!("no rule explains {}", errno::name_or_number(err))),
     };
     let finding = Finding::new(cause, confidence, what);
     if err == libc::EPERM {
-        return finding.fix("bpftool cgroup tree").fix("journalctl -k | grep -i denied (LSM, sandbox)");
+        return finding
+            .fix("bpftool cgroup tree")
+            .fix("journalctl -k | grep -i denied (LSM, sandbox)");
     }
     finding
         .why("the route lookup refused before a SYN was made")
         .fix(format!("{}ip route get {address}", in_netns(case)))
-        .fix(format!("{}ip rule; {}ip route show table all", in_netns(case), in_netns(case)))
+        .fix(format!(
+            "{}ip rule; {}ip route show table all",
+            in_netns(case),
+            in_netns(case)
+        ))
 }
 
 /// Prefix of a command that must run where the process is.
