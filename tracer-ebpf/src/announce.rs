@@ -54,7 +54,7 @@ fn process(hook: Hook, tgid: u32) {
 #[inline(always)]
 unsafe fn copy_process(to: *mut Process, from: &Process) {
     const WORDS: usize = size_of::<Process>() / 8;
-    const { assert!(size_of::<Process>() % 8 == 0) };
+    const { assert!(size_of::<Process>().is_multiple_of(8)) };
     let from = core::ptr::from_ref(from).cast::<u64>();
     let to = to.cast::<u64>();
     for word in 0..WORDS {

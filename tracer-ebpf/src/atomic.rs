@@ -11,7 +11,7 @@ use core::arch::asm;
 pub(crate) unsafe fn add_u64(place: *mut u64, value: u64) {
     // SAFETY: as the caller promises.
     unsafe {
-        asm!("lock *(u64 *)({place} + 0) += {value}", place = in(reg) place, value = in(reg) value)
+        asm!("lock *(u64 *)({place} + 0) += {value}", place = in(reg) place, value = in(reg) value);
     };
 }
 
@@ -23,6 +23,6 @@ pub(crate) unsafe fn add_u64(place: *mut u64, value: u64) {
 pub(crate) unsafe fn add_u32(place: *mut u32, value: u32) {
     // SAFETY: as the caller promises.
     unsafe {
-        asm!("lock *(u32 *)({place} + 0) += {value}", place = in(reg) place, value = in(reg) value as u64)
+        asm!("lock *(u32 *)({place} + 0) += {value}", place = in(reg) place, value = in(reg) value as u64);
     };
 }

@@ -4,6 +4,14 @@
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "the program macros hand contexts over by value"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "arguments are narrower than registers"
+)]
 
 mod announce;
 mod atomic;

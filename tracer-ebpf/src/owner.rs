@@ -186,7 +186,9 @@ fn remember(owner: &Owner, leader: u64) {
 
 #[inline(never)]
 fn take_identity(owner: &Owner, leader: u64) -> u32 {
-    if PROCESSES.insert(owner.tgid, &NOBODY, 0).is_err() {
+    // By reference: by value it would pass over the stack.
+    let nobody: &Known = &NOBODY;
+    if PROCESSES.insert(owner.tgid, nobody, 0).is_err() {
         return 0;
     }
     let Some(known) = known(owner.tgid) else {

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
-use crate::project::{Project, TCPWHY_BIN};
+use crate::project::{Project, TCPWHY};
 use crate::{root, setup, step};
 
 /// Builds the lab and runs it as root; without arguments it lists what it can do.
 ///
-/// The lab gets the path of the release build of tcpwhy in TCPWHY_BIN.
+/// The lab gets the path of the release build of tcpwhy in TCPWHY.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     build.args(["--package", "tracer-user", "--bin", "tcpwhy"]);
     step::check(build.args(["--package", "tests", "--bin", "lab"]))?;
     let tcpwhy = project.release("tcpwhy");
-    let mut lab = root::command(&project.release("lab"), &[(TCPWHY_BIN, &tcpwhy)])?;
+    let mut lab = root::command(&project.release("lab"), &[(TCPWHY, &tcpwhy)])?;
     if args.args.is_empty() {
         lab.arg("list");
     }

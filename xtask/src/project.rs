@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::step;
 
 /// The environment variable that names the `tcpwhy` that tests and the lab drive.
-pub(crate) const TCPWHY_BIN: &str = "TCPWHY_BIN";
+pub(crate) const TCPWHY: &str = "TCPWHY";
 
 /// The workspace that this xtask belongs to.
 pub(crate) struct Project {

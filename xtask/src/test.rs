@@ -5,14 +5,14 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::project::{self, Project, TCPWHY_BIN};
+use crate::project::{self, Project, TCPWHY};
 use crate::step::{self, Steps};
 use crate::{lint, root, setup};
 
 /// Sets up, then checks formatting, clippy and rustdoc, builds, and runs every test as root.
 ///
 /// Stops at the first failure. The tests get the path of the release build of tcpwhy in
-/// TCPWHY_BIN. cargo-nextest runs them where it is installed, else `cargo test`.
+/// TCPWHY. cargo-nextest runs them where it is installed, else `cargo test`.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -101,11 +101,11 @@ fn environment(runner: &mut Command, project: &Project, args: &Args) -> Result<(
         runner.args(["--exclude", "tests"]);
         return Ok(());
     }
-    runner.env(TCPWHY_BIN, project.release("tcpwhy"));
+    runner.env(TCPWHY, project.release("tcpwhy"));
     if !root::is_root() {
         // cargo builds as the user, and hands each test to sudo.
         let host = project::host_triple()?.to_uppercase().replace('-', "_");
-        let keep = format!("sudo --preserve-env={TCPWHY_BIN},RUST_BACKTRACE --");
+        let keep = format!("sudo --preserve-env={TCPWHY},RUST_BACKTRACE --");
         runner.env(format!("CARGO_TARGET_{host}_RUNNER"), keep);
     }
     Ok(())

@@ -69,11 +69,11 @@ fn argument(ctx: &RawTracePointContext, position: u32) -> u64 {
         // SAFETY: the context of a raw tracepoint is its arguments, 8 bytes each; that the
         // tracepoint has so many, the kernel checks when it attaches.
         2 => unsafe {
-            asm!("{value} = *(u64 *)({context} + 16)", value = out(reg) value, context = in(reg) context)
+            asm!("{value} = *(u64 *)({context} + 16)", value = out(reg) value, context = in(reg) context);
         },
         // SAFETY: as above.
         3 => unsafe {
-            asm!("{value} = *(u64 *)({context} + 24)", value = out(reg) value, context = in(reg) context)
+            asm!("{value} = *(u64 *)({context} + 24)", value = out(reg) value, context = in(reg) context);
         },
         _ => {}
     }

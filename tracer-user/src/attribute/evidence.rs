@@ -271,9 +271,8 @@ fn way(
         Some("forward") => return Way::Forward,
         _ => {}
     }
-    match place.location.as_deref() {
-        Some("ip_error" | "ip_forward" | "ip6_forward") => return Way::Forward,
-        _ => {}
+    if let Some("ip_error" | "ip_forward" | "ip6_forward") = place.location.as_deref() {
+        return Way::Forward;
     }
     let own_socket = matched_by == MatchedBy::Socket && !packet.is_answer();
     let own_device = packet == PacketKind::Syn

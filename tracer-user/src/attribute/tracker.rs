@@ -95,7 +95,7 @@ impl Tracker {
             Event::Attempt(attempt) => self.open(&attempt),
             Event::State(state) if state.new == ESTABLISHED => self.came_up(&state),
             Event::State(state) => {
-                self.end(state.head.sk, state.head.attempt_ns, End::State(state))
+                self.end(state.head.sk, state.head.attempt_ns, End::State(state));
             }
             Event::Unsent(unsent) => self.unsent(unsent),
             Event::Retransmit(event) => {

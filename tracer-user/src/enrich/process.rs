@@ -54,10 +54,9 @@ fn cgroup(process: &Process) -> Option<String> {
 /// into the last components of the path.
 fn container_id(cgroup: &str) -> Option<String> {
     const LEN: usize = 64;
-    let words = cgroup.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut words = cgroup.split(|c: char| !c.is_ascii_alphanumeric());
     words
-        .filter(|word| word.len() == LEN && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        .next_back()
+        .rfind(|word| word.len() == LEN && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
         .map(str::to_owned)
 }
 
