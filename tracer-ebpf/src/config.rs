@@ -101,6 +101,8 @@ absent_by_default! {
         pub dev_name,
         /// `net_device.flags`.
         pub dev_flags,
+        /// `net_device.rtnl_link_ops`.
+        pub dev_link_ops,
         /// `net_device.state`, its low 4 bytes.
         pub dev_state,
         /// `net_device.mtu`.

@@ -110,13 +110,11 @@ pub enum Attempts {
     Unowned,
     /// Came up.
     Established,
-    /// Left out by a filter.
-    Filtered,
 }
 
 impl Attempts {
     /// How many there are.
-    pub const LEN: u32 = 6;
+    pub const LEN: u32 = 5;
 }
 
 /// Rows of the errno counters: one an errno, the last for those beyond.

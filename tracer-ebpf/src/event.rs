@@ -195,7 +195,7 @@ wire! {
         pub device: [u8; DEVICE_LEN],
         /// Its index.
         pub device_index: u32,
-        /// `net_device.flags`: [`device::UP`].
+        /// Bits of [`device`]: those of `net_device.flags`, and [`device::VIRTUAL`].
         pub flags: u32,
         /// `net_device.state`: [`device::NO_CARRIER`].
         pub link_state: u32,
@@ -208,6 +208,11 @@ wire! {
 pub mod device {
     /// `IFF_UP` (`include/uapi/linux/if.h`), in [`super::Path::flags`].
     pub const UP: u32 = 1;
+    /// `IFF_LOOPBACK`, in [`super::Path::flags`].
+    pub const LOOPBACK: u32 = 8;
+    /// Made by software (`net_device.rtnl_link_ops` is set: veth, bridge, tun, …), in
+    /// [`super::Path::flags`]. The kernel's own flags end below this bit.
+    pub const VIRTUAL: u32 = 1 << 31;
     /// `__LINK_STATE_NOCARRIER` (`include/linux/netdevice.h`), in [`super::Path::link_state`].
     pub const NO_CARRIER: u32 = 1 << 2;
 }

@@ -4,7 +4,7 @@
 use aya_ebpf::{macros::map, maps::Array, maps::PerCpuArray};
 use tracer_ebpf::{
     counter::{Count, Hook},
-    event::Packet,
+    event::{Packet, Tuple},
 };
 
 use crate::{atomic, count, kernel::setting, ring};
@@ -79,6 +79,20 @@ pub(crate) fn wants(hook: Hook, packet: &Packet) -> bool {
     }
     count::hook(hook, Count::Seen);
     let allowed = take(expected);
+    if !allowed {
+        count::hook(hook, Count::RateLimited);
+    }
+    allowed
+}
+
+/// Whether somebody on this host is connecting to the local end of a listener's request.
+#[inline(always)]
+pub(crate) fn wants_answer(hook: Hook, request: &Tuple) -> bool {
+    if !is_awaited(slot(&request.local, request.local_port)) {
+        return false;
+    }
+    count::hook(hook, Count::Seen);
+    let allowed = take(true);
     if !allowed {
         count::hook(hook, Count::RateLimited);
     }

@@ -2,7 +2,7 @@
 
 use tracer_ebpf::{
     config::ABSENT,
-    event::{Path, Tuple},
+    event::{Path, Tuple, device},
 };
 
 use crate::kernel::{self, layout, read};
@@ -85,10 +85,11 @@ pub(crate) fn path(sk: u64) -> Path {
 /// A `struct net_device *`; all zero where it is 0.
 #[inline(always)]
 pub(crate) fn device(dev: u64) -> Path {
+    let made = read::<u64>(dev, layout!(dev_link_ops)) != 0;
     Path {
         device: read(dev, layout!(dev_name)),
         device_index: read(dev, layout!(dev_ifindex)),
-        flags: read(dev, layout!(dev_flags)),
+        flags: read::<u32>(dev, layout!(dev_flags)) | if made { device::VIRTUAL } else { 0 },
         link_state: read::<u64>(dev, layout!(dev_state)) as u32,
         mtu: read(dev, layout!(dev_mtu)),
     }

@@ -204,7 +204,6 @@ pub fn socket(tuple: &Tuple, cookie: Option<u64>) -> Socket {
         remote,
         netns: (tuple.netns != 0).then_some(tuple.netns),
         cookie,
-        mptcp: false,
     }
 }
 
@@ -445,6 +444,5 @@ fn packet_socket(packet: &tracer_ebpf::event::Packet) -> Socket {
         remote: end(packet.destination, packet.destination_port),
         netns: (packet.netns != 0).then_some(packet.netns),
         cookie: None,
-        mptcp: false,
     }
 }

@@ -283,9 +283,6 @@ pub struct Socket {
     /// Socket cookie, as `ss -e` shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cookie: Option<u64>,
-    /// True for a subflow of an MPTCP connection.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub mptcp: bool,
 }
 
 /// Address family of the packets.
@@ -346,7 +343,7 @@ pub struct Drop {
     /// Function that dropped it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// Netfilter hook: prerouting, input, forward, output, postrouting, ingress.
+    /// Netfilter hook: prerouting, input, forward, output, postrouting, ingress, egress or bridge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<String>,
     /// Netfilter engine: nftables, or netfilter (iptables-legacy, conntrack and others).
@@ -357,7 +354,7 @@ pub struct Drop {
     /// `tx` on the way out of the connection's own host side, `rx` where it was received, `forward`
     /// on a router between.
     pub direction: String,
-    /// What the packet was: SYN, SYN-ACK, RST, ACK or DATA.
+    /// What the packet was: SYN, SYN-ACK, RST or segment (anything else).
     pub packet: String,
     /// Inode number of the network namespace where it was dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -431,7 +428,12 @@ pub struct Ledger {
     pub by_errno: BTreeMap<String, u64>,
     /// Packets dropped on this host (all, not only of failures), by the kernel's reason.
     pub by_drop_reason: BTreeMap<String, u64>,
-    /// Attempts forgotten because a table was full: their failure has no process.
+    /// Failures whose beginning was not seen, so that they have no process: they are older than
+    /// tcpwhy, or were forgotten by the kernel half since too many attempts were under way.
+    #[serde(default)]
+    pub unowned: u64,
+    /// Attempts, and packets without a socket, whose evidence was forgotten since a table of user
+    /// space was full.
     pub evicted: u64,
 }
 

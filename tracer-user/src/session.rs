@@ -3,6 +3,7 @@
 
 mod book;
 mod firewall;
+mod ways;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -38,6 +39,7 @@ pub struct Session {
     tracker: Tracker,
     routes: Routes,
     firewalls: firewall::Firewalls,
+    ways: ways::Ways,
     clock: Clock,
     wanted: Wanted,
     book: Book,
@@ -72,9 +74,10 @@ impl Session {
             hooks,
             ring,
             names,
-            tracker: Tracker::new(max_attempts),
+            tracker: Tracker::new(max_attempts, wanted.connections),
             routes: Routes::default(),
             firewalls: firewall::Firewalls::default(),
+            ways: ways::Ways::new(),
             clock: Clock::measure()?,
             wanted,
             book: Book::default(),
@@ -273,7 +276,7 @@ impl Session {
             let connection = compose::connection(attempt, outcome, ended, self.clock);
             Some(Record::Connection(Box::new(connection)))
         };
-        match diagnose::diagnose(attempt) {
+        match diagnose::diagnose(attempt, self.ways.of(attempt)) {
             Outcome::Failed(verdict) => {
                 let failure = compose::failure(attempt, &verdict, self.clock);
                 Some(Record::Failure(Box::new(failure)))

@@ -7,14 +7,16 @@ use anyhow::Result;
 use crate::project::{Project, TCPWHY};
 use crate::{root, setup, step};
 
-/// Builds the lab and runs it as root; without arguments it lists what it can do.
+/// Builds the lab and runs it as root; without arguments it lists the failures it can make.
 ///
 /// The lab gets the path of the release build of tcpwhy in TCPWHY.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  cargo xtask lab                      list the lab's commands
-  cargo xtask lab list                 pass `list` to the lab")]
+  cargo xtask lab                      list the scenarios
+  cargo xtask lab refused-remote       make this failure, and check what tcpwhy says
+  cargo xtask lab --text peer-input-drop no-route
+  cargo xtask lab --hog all            all of them, with bystanders on every CPU")]
 pub(crate) struct Args {
     /// Leave the Debian packages that the lab needs (tests/packages.txt) alone
     #[arg(long)]
@@ -39,8 +41,5 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     step::check(build.args(["--package", "tests", "--bin", "lab"]))?;
     let tcpwhy = project.release("tcpwhy");
     let mut lab = root::command(&project.release("lab"), &[(TCPWHY, &tcpwhy)])?;
-    if args.args.is_empty() {
-        lab.arg("list");
-    }
     root::exec(lab.args(&args.args))
 }

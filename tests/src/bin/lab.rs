@@ -19,7 +19,7 @@ use tracer_user::record::Failure;
 #[derive(Parser)]
 #[command(name = "lab")]
 struct Arguments {
-    /// Scenarios; all of them where none is named
+    /// Scenarios, or `all`; where none is named, they are listed
     names: Vec<String>,
     /// List the scenarios and what must be said about each
     #[arg(long)]
@@ -39,6 +39,8 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    // SAFETY: the default action takes no handler. `lab | head` ends the lab without a complaint.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(true) => ExitCode::SUCCESS,
@@ -51,8 +53,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {
-    let chosen = runner::choose(&arguments.names)?;
-    if arguments.list {
+    let all = arguments.names == ["all"];
+    let chosen = runner::choose(if all { &[] } else { &arguments.names })?;
+    if arguments.list || arguments.names.is_empty() {
         list(&chosen);
         return Ok(true);
     }
@@ -84,7 +87,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
         "{passed} of {total} as expected, {:.0} s",
         begun.elapsed().as_secs_f32()
     );
-    if arguments.names.is_empty() {
+    if all {
         for (what, why) in scenario::not_possible() {
             println!("not possible here: {what}: {why}");
         }

@@ -79,7 +79,6 @@ fn begin(ctx: &SockAddrContext, family: u16, remote: [u8; 16]) -> i32 {
         }
     }
     let Some(mut caller) = owner::current() else {
-        count::attempt(Attempts::Filtered);
         return ALLOW;
     };
     caller.flags |= owner_flag::FROM_CONNECT;
@@ -162,7 +161,7 @@ fn returned(sk: u64, sockaddr: u64, err: i32) {
         _ => return,
     };
     let Some(caller) = owner::current() else {
-        count::attempt(Attempts::Filtered);
+        count::hook(Hook::ConnectReturn, Count::Filtered);
         return;
     };
     let mut entry = Entry {

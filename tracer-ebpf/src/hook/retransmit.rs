@@ -10,7 +10,7 @@ use tracer_ebpf::{
 use crate::{
     announce, count,
     kernel::{layout, read, setting},
-    ring,
+    pending, ring,
     socket::{self, state},
     table,
 };
@@ -53,15 +53,18 @@ pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
 pub(crate) fn tcp_retransmit_synack(ctx: RawTracePointContext) -> i32 {
     let listener: u64 = ctx.arg(0);
     let request: u64 = ctx.arg(1);
-    count::hook(Hook::SynackRetransmit, Count::Seen);
+    // A request is a mini-socket: it has what `sock_common` has, and no `inet_sport`.
+    let mut tuple = socket::tuple(request);
+    tuple.local_port = read(request, layout!(sock_num));
+    tuple.state = state::NEW_SYN_RECV;
+    if !pending::wants_answer(Hook::SynackRetransmit, &tuple) {
+        return 0;
+    }
     ring::emit::<SynackRetransmit>(Hook::SynackRetransmit, |event| {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
             (*event).head = ring::head(kind::SYNACK_RETRANSMIT, listener, 0);
-            // A request is a mini-socket: it has what `sock_common` has, and no `inet_sport`.
-            (*event).tuple = socket::tuple(request);
-            (*event).tuple.local_port = read(request, layout!(sock_num));
-            (*event).tuple.state = state::NEW_SYN_RECV;
+            (*event).tuple = tuple;
             (*event).client_isn = read(request, layout!(request_rcv_isn));
             (*event).retransmits = read::<u8>(request, layout!(request_num_retrans)) as u32;
         }

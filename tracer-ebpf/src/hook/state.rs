@@ -61,7 +61,7 @@ fn begin(sk: *const u8) {
 #[inline(always)]
 fn begin_unannounced(sk: u64) {
     let Some(caller) = owner::current() else {
-        count::attempt(Attempts::Filtered);
+        count::hook(Hook::State, Count::Filtered);
         return;
     };
     let tuple = socket::tuple(sk);

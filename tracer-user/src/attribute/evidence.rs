@@ -206,6 +206,18 @@ impl Evidence {
         }
     }
 
+    pub(super) fn add_reset_received(&mut self, at_ns: u64) {
+        if self.resets_received.len() < MAX_KINDS {
+            self.resets_received.push(at_ns);
+        }
+    }
+
+    /// The last one decides: where there are too many, the one before it goes.
+    pub(super) fn add_soft_error(&mut self, at_ns: u64, err: i32) {
+        self.soft_errors.truncate(MAX_KINDS - 1);
+        self.soft_errors.push((at_ns, err));
+    }
+
     pub(super) fn add_retransmit(&mut self, retransmit: event::Retransmit) {
         if self.retransmits.len() < MAX_KINDS {
             self.retransmits.push(retransmit);

@@ -4,8 +4,11 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    num::NonZeroUsize,
     sync::Arc,
 };
+
+use lru::LruCache;
 
 use tracer_ebpf::event::{self, Owner, Process, State, Unsent};
 
@@ -45,10 +48,11 @@ const MAX_WAITING_DROPS: usize = 256;
 /// Puts events together into attempts.
 pub struct Tracker {
     max_open: usize,
+    follow_open: bool,
     open: HashMap<u64, Open>,
     order: VecDeque<(u64, u64)>,
-    processes: HashMap<u32, Arc<Process>>,
-    identities: HashMap<u32, (u64, Arc<Identity>)>,
+    processes: LruCache<u32, Arc<Process>>,
+    identities: LruCache<u32, (u64, Arc<Identity>)>,
     loose: LooseEvidence,
     ended: VecDeque<Attempt>,
     losses: VecDeque<Loss>,
@@ -66,20 +70,22 @@ struct Loss {
 }
 
 /// Processes remembered at most.
-const MAX_PROCESSES: usize = 16_384;
+const MAX_PROCESSES: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 /// Losses remembered at most.
 const MAX_LOSSES: usize = 4096;
 
 impl Tracker {
-    /// Tracks at most `max_open` attempts with evidence at once.
+    /// Tracks at most `max_open` attempts with evidence at once; those that came up to their end
+    /// (`--all`), or no longer.
     #[must_use]
-    pub fn new(max_open: usize) -> Self {
+    pub fn new(max_open: usize, follow_open: bool) -> Self {
         Self {
             max_open,
+            follow_open,
             open: HashMap::new(),
             order: VecDeque::new(),
-            processes: HashMap::new(),
-            identities: HashMap::new(),
+            processes: LruCache::new(MAX_PROCESSES),
+            identities: LruCache::new(MAX_PROCESSES),
             loose: LooseEvidence::default(),
             ended: VecDeque::new(),
             losses: VecDeque::new(),
@@ -105,12 +111,12 @@ impl Tracker {
             }
             Event::ResetReceived(event) => {
                 if let Some(open) = self.attempt(event.head.sk, event.head.attempt_ns) {
-                    open.resets_received.push(event.head.time_ns);
+                    open.add_reset_received(event.head.time_ns);
                 }
             }
             Event::SocketError(event) => {
                 if let Some(open) = self.attempt(event.head.sk, event.head.attempt_ns) {
-                    open.soft_errors.push((event.head.time_ns, event.err_soft));
+                    open.add_soft_error(event.head.time_ns, event.err_soft);
                 }
             }
             Event::IcmpSent(event) => self.icmp(event),
@@ -122,16 +128,13 @@ impl Tracker {
 
     /// What `/proc` says of a process that started at `started_ns` (boot time).
     pub fn identify(&mut self, tgid: u32, started_ns: u64, identity: Identity) {
-        if self.identities.len() >= MAX_PROCESSES {
-            self.identities.clear();
-        }
         let identity = Arc::new(identity);
         for ended in &mut self.ended {
             if is_owned_by(ended.owner.as_ref(), tgid, started_ns) {
                 ended.identity = Some(Arc::clone(&identity));
             }
         }
-        self.identities.insert(tgid, (started_ns, identity));
+        self.identities.put(tgid, (started_ns, identity));
     }
 
     /// What the route lookup said of an attempt that never came to a SYN.
@@ -209,10 +212,7 @@ impl Tracker {
     }
 
     fn remember_process(&mut self, process: Process) {
-        if self.processes.len() >= MAX_PROCESSES {
-            self.processes.clear();
-        }
-        self.processes.insert(process.tgid, Arc::new(process));
+        self.processes.put(process.tgid, Arc::new(process));
     }
 
     fn open(&mut self, attempt: &event::Attempt) {
@@ -256,7 +256,9 @@ impl Tracker {
     }
 
     fn came_up(&mut self, state: &State) {
-        if let Some(open) = self.open.get_mut(&state.head.sk) {
+        if !self.follow_open {
+            self.open.remove(&state.head.sk);
+        } else if let Some(open) = self.open.get_mut(&state.head.sk) {
             open.evidence = PendingEvidence::default();
         }
     }

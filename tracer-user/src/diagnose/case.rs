@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use tracer_ebpf::event::State;
 
+use super::places::Places;
 use crate::{
     attribute::{Attempt, End, PacketKind, SeenDrop, Way},
     net,
@@ -12,6 +13,9 @@ use crate::{
 
 /// `TCP_SYN_SENT`, `TCP_SYN_RECV` (`include/net/tcp_states.h`).
 const CONNECTING: [u32; 2] = [2, 3];
+/// The loser of a race is closed as soon as another attempt has won (RFC 8305, 5). One that is closed
+/// later was given up for another reason.
+const RACE_NS: u64 = 250_000_000;
 /// `PF_EXITING` (`include/linux/sched.h`).
 const PF_EXITING: u32 = 4;
 
@@ -20,6 +24,8 @@ const PF_EXITING: u32 = 4;
 pub struct Case<'a> {
     /// The attempt.
     pub attempt: &'a Attempt,
+    /// How to get into network namespaces.
+    pub places: &'a Places,
     /// Its end, where it came to `SYN_SENT`.
     pub state: Option<&'a State>,
 }
@@ -34,12 +40,16 @@ pub(super) enum Exit {
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn new(attempt: &'a Attempt) -> Self {
+    pub(super) fn new(attempt: &'a Attempt, places: &'a Places) -> Self {
         let state = match &attempt.end {
             End::State(state) => Some(&**state),
             End::Unsent(_) => None,
         };
-        Self { attempt, state }
+        Self {
+            attempt,
+            places,
+            state,
+        }
     }
 
     /// It came up, and ended later.
@@ -54,6 +64,9 @@ impl<'a> Case<'a> {
         let state = self
             .state
             .filter(|state| state.err == 0 && state.sibling_ns != 0)?;
+        if state.head.time_ns.saturating_sub(state.sibling_ns) > RACE_NS {
+            return None;
+        }
         self.exit().is_none().then(|| net::address(state.sibling))
     }
 
@@ -61,7 +74,7 @@ impl<'a> Case<'a> {
     /// is not known.
     pub(super) fn errno(&self) -> Option<i32> {
         match &self.attempt.end {
-            End::State(state) if state.err != 0 => Some(state.err),
+            End::State(_) if self.error() != 0 => Some(self.error()),
             // inet_hash_connect() has one way to fail (net/ipv4/inet_hashtables.c).
             End::State(state) if state.segs_out == 0 && self.port_was_refused() => {
                 Some(libc::EADDRNOTAVAIL)
@@ -88,10 +101,21 @@ impl<'a> Case<'a> {
         self.state.is_some_and(|state| state.tuple.local_port == 0)
     }
 
-    /// The application closed the socket while it was connecting.
+    /// The error that ended it; 0 where none did. A non-blocking client learns of a soft error from
+    /// `SO_ERROR`, which takes it off the socket (`sk_getsockopt`, `net/core/sock.c`), and closes.
+    pub(super) fn error(&self) -> i32 {
+        let Some(state) = self.state else {
+            return 0;
+        };
+        match self.attempt.evidence.soft_errors.last() {
+            Some(&(_, err)) if state.err == 0 && state.err_soft == 0 => err,
+            _ => state.err,
+        }
+    }
+
+    /// The application closed the socket while it was connecting, for reasons of its own.
     pub(super) fn was_given_up(&self) -> bool {
-        self.state
-            .is_some_and(|state| state.err == 0 && state.segs_out > 0)
+        self.error() == 0 && self.state.is_some_and(|state| state.segs_out > 0)
     }
 
     /// How the closing task was ending, if it was.
@@ -153,6 +177,19 @@ impl<'a> Case<'a> {
                 .last()
                 .map(|&(_, err)| err)
         })
+    }
+
+    /// What stands before a command that must run in a network namespace.
+    pub(super) fn way(&self, netns: u32) -> String {
+        if let Some(way) = self.places.way(netns) {
+            return way.to_owned();
+        }
+        match self.attempt.process_owner() {
+            Some(owner) if netns == self.attempt.tuple().netns => {
+                format!("nsenter -t {} -n ", owner.tgid)
+            }
+            _ => format!("(in network namespace {netns}) "),
+        }
     }
 
     /// Where something happened, seen from the attempt: empty for its own network namespace.

@@ -5,10 +5,12 @@
 
 mod case;
 mod finding;
+mod fix;
+mod places;
 mod rules;
 mod words;
 
-pub use self::{case::Case, finding::Finding};
+pub use self::{case::Case, finding::Finding, places::Places};
 use crate::{
     attribute::Attempt,
     record::{Confidence, Severity},
@@ -43,10 +45,10 @@ pub enum Outcome {
     Closed,
 }
 
-/// Judges an attempt.
+/// Judges an attempt. `places` serves only to make commands ready to run.
 #[must_use]
-pub fn diagnose(attempt: &Attempt) -> Outcome {
-    let case = Case::new(attempt);
+pub fn diagnose(attempt: &Attempt, places: &Places) -> Outcome {
+    let case = Case::new(attempt, places);
     if case.came_up() {
         return Outcome::Closed;
     }

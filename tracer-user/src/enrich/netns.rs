@@ -12,6 +12,30 @@ pub fn inode(path: &std::path::Path) -> Option<u32> {
     u32::try_from(std::fs::metadata(path).ok()?.ino()).ok()
 }
 
+/// Every network namespace that can be entered, and the beginning of a command that runs in it:
+/// named ones first, then those of processes.
+pub fn ways() -> impl Iterator<Item = (u32, String)> {
+    let named = std::fs::read_dir("/run/netns")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let named = named.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        Some((inode(&entry.path())?, format!("ip netns exec {name} ")))
+    });
+    let processes = procfs::process::all_processes()
+        .into_iter()
+        .flatten()
+        .flatten();
+    named.chain(processes.filter_map(|process| {
+        let path = format!("/proc/{}/ns/net", process.pid);
+        Some((
+            inode(std::path::Path::new(&path))?,
+            format!("nsenter -t {} -n ", process.pid),
+        ))
+    }))
+}
+
 /// Opens the network namespace with this inode number: that of the process, else a named one, else
 /// that of any process. Holding it open keeps it alive, so it is not kept.
 fn open(netns: u32, tgid: u32) -> Option<File> {

@@ -20,8 +20,6 @@ pub struct Counts {
     pub unowned: u64,
     /// Attempts that came up.
     pub established: u64,
-    /// Attempts that a filter in the kernel left out.
-    pub filtered: u64,
     /// Attempts that began at the connect hook and are neither at `SYN_SENT` nor known to have
     /// ended.
     pub unsettled: u64,
@@ -55,7 +53,6 @@ impl Hooks {
             failed: attempt(Attempts::Failed),
             unowned: attempt(Attempts::Unowned),
             established: attempt(Attempts::Established),
-            filtered: attempt(Attempts::Filtered),
             unsettled: attempt(Attempts::Begun).saturating_sub(attempt(Attempts::Settled)),
             by_errno: nonzero(&self.array("ERRNO_COUNTS", ERRNOS)?),
             by_drop_reason: nonzero(&self.array("DROP_REASON_COUNTS", DROP_REASONS)?),

@@ -99,6 +99,7 @@ const OPTIONAL: &[Row] = rows! {
     sock_dst_cache = 8, "sock.sk_dst_cache";
     skb_nfct = 8, "sk_buff._nfct";
     dev_flags = 4, "net_device.flags";
+    dev_link_ops = 8, "net_device.rtnl_link_ops";
     dev_state = 8, "net_device.state";
     dev_mtu = 4, "net_device.mtu";
     dst_error = 2, "dst_entry.error";

@@ -69,7 +69,8 @@ impl Book {
             by_cause: self.by_cause.clone(),
             by_errno: errnos.collect(),
             by_drop_reason: reasons.collect(),
-            evicted: counts.unowned + tracker.evicted,
+            unowned: counts.unowned,
+            evicted: tracker.evicted + tracker.forgotten(),
         }
     }
 }

@@ -192,7 +192,6 @@ fn socket() -> Socket {
         remote: end([10, 9, 1, 1], 443),
         netns: Some(NETNS),
         cookie: Some(77),
-        mptcp: false,
     }
 }
 

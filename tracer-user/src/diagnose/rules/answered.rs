@@ -2,7 +2,7 @@
 
 use crate::{
     attribute::IcmpSeen,
-    diagnose::{case::Case, finding::Finding},
+    diagnose::{case::Case, finding::Finding, fix},
     errno,
     record::Confidence,
 };
@@ -19,7 +19,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
         return Some(refused_unseen(case));
     }
     // A soft error ends in itself: at once where it is hard, or when the timer gives up.
-    let err = match state.err {
+    let err = match case.error() {
         0 | libc::ETIMEDOUT => case.soft_error()?,
         err => err,
     };
@@ -41,7 +41,7 @@ fn refused(case: &Case<'_>) -> Finding {
         return Finding::new(
             "connection-refused",
             Confidence::Certain,
-            format!("{} refused it: nothing listens on port {port} there", remote.ip()),
+            format!("{} refused it: nothing listens on port {port} there, or a firewall says so", remote.ip()),
         )
         .why("a RST answered the SYN")
         .why("the RST was not sent by this host; a firewall there that rejects with a RST looks the same")
@@ -58,10 +58,7 @@ fn refused(case: &Case<'_>) -> Finding {
     .why(format!(
         "this host sent it: no socket for {remote} in netns {netns} (NO_SOCKET)"
     ))
-    .fix(format!(
-        "{}ss -ltnp 'sport = {port}'",
-        super::unsent::in_netns(case)
-    ))
+    .fix(format!("{}ss -ltnp 'sport = {port}'", case.way(netns)))
     .fix("start the service, or correct the address and the port")
 }
 
@@ -119,7 +116,7 @@ fn by_own_icmp(case: &Case<'_>, icmp: &IcmpSeen) -> Finding {
         "this host sent an ICMP error (type {}, code {}) about the SYN{place}",
         icmp.kind, icmp.code
     ));
-    super::dropped::with_fixes(finding, cause)
+    fix::from_catalogue(case, finding, case.attempt.tuple().netns, None)
 }
 
 /// An ICMP error from elsewhere: known by the errno that it left.
@@ -158,7 +155,12 @@ fn by_errno(case: &Case<'_>, err: i32) -> Option<Finding> {
             errno::name_or_number(err)
         ))
         .missing("who sent the ICMP error: it was not this host");
-    Some(super::dropped::with_fixes(finding, cause))
+    Some(fix::from_catalogue(
+        case,
+        finding,
+        case.attempt.tuple().netns,
+        None,
+    ))
 }
 
 /// The SYN is still in the neighbour's queue: TCP could not send it again.

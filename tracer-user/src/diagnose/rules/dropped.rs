@@ -4,7 +4,7 @@
 use crate::{
     attribute::SeenDrop,
     cause,
-    diagnose::{case::Case, finding::Finding, words},
+    diagnose::{case::Case, finding::Finding, fix, words},
     record::Confidence,
 };
 
@@ -87,11 +87,21 @@ fn describe(case: &Case<'_>, drop: &SeenDrop, cause: &'static str) -> Finding {
         .device
         .as_ref()
         .map_or(String::new(), |device| format!(" at {device}"));
-    let what = format!(
-        "{} on this host{place}{device} dropped {}",
-        who(cause),
-        drop.packets_text()
-    );
+    let what = if cause == "neighbor-unresolved" {
+        let protocol = if case.is_ipv6() {
+            "neighbour discovery"
+        } else {
+            "ARP"
+        };
+        let remote = case.remote().ip();
+        format!("{protocol} found nobody at {remote}, or at the gateway to it{device}{place}")
+    } else {
+        let who = who(cause);
+        format!(
+            "{who} on this host{place}{device} dropped {}",
+            drop.packets_text()
+        )
+    };
     let mut finding = Finding::new(cause, drop.confidence(), what);
     if cause == "unknown" {
         finding.confidence = Confidence::Unknown;
@@ -119,29 +129,14 @@ fn describe(case: &Case<'_>, drop: &SeenDrop, cause: &'static str) -> Finding {
              sequence number",
         );
     }
-    with_fixes(finding, cause)
-}
-
-/// The catalogue's commands.
-pub(super) fn with_fixes(mut finding: Finding, cause: &str) -> Finding {
-    if let Some(known) = cause::find(cause) {
-        finding.fix.extend(
-            known
-                .confirm
-                .iter()
-                .chain(known.mend)
-                .map(|&step| step.to_owned()),
-        );
-    }
-    finding
+    fix::from_catalogue(case, finding, drop.netns, drop.device.as_deref())
 }
 
 /// What dropped it, in words.
 fn who(cause: &str) -> &'static str {
     match cause {
         "traffic-control-drop" => "traffic control, XDP or a BPF filter",
-        "neighbor-unresolved" => "a neighbour that did not answer (ARP, NDISC): the kernel",
-        "link-down" => "a link that is down: the kernel",
+        "link-down" => "a link that is down",
         "reverse-path-filter" => "the reverse-path filter",
         "route-blackhole" => "a blackhole route",
         "route-unreachable" => "an unreachable route",

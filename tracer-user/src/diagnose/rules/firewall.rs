@@ -184,7 +184,7 @@ fn with_place(case: &Case<'_>, drop: &SeenDrop, mut finding: Finding) -> Finding
         );
     }
     let port = case.remote().port();
-    let shell = shell(case, drop);
+    let shell = case.way(drop.netns);
     if drop.place.engine == Some("iptables-legacy") {
         let tool = if case.is_ipv6() {
             "ip6tables"
@@ -197,19 +197,7 @@ fn with_place(case: &Case<'_>, drop: &SeenDrop, mut finding: Finding) -> Finding
     }
     finding
         .fix(format!(
-            "{shell}nft list ruleset | grep -nE 'drop|reject|{port}'"
+            "{shell}nft list ruleset | grep -nE 'drop|reject|\\b{port}\\b'"
         ))
         .fix(format!("{shell}iptables-save -c | grep -nE 'DROP|REJECT'"))
-}
-
-/// Commands must run in the network namespace where it was dropped.
-fn shell(case: &Case<'_>, drop: &SeenDrop) -> String {
-    if drop.netns == case.attempt.tuple().netns || drop.netns == 0 {
-        super::unsent::in_netns(case)
-    } else {
-        format!(
-            "nsenter -n -t $(lsns -t net -no PID,NS | awk '$2=={}{{print $1}}') ",
-            drop.netns
-        )
-    }
 }

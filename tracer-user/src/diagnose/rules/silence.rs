@@ -3,8 +3,8 @@
 use tracer_ebpf::event;
 
 use crate::{
-    attribute::{PacketKind, is_down},
-    diagnose::{case::Case, finding::Finding, words},
+    attribute::is_down,
+    diagnose::{case::Case, finding::Finding, fix, words},
     net,
     record::Confidence,
 };
@@ -14,7 +14,7 @@ const NET_XMIT_DROP: i32 = 1;
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     let state = case.state?;
-    if state.segs_out == 0 || !matches!(state.err, 0 | libc::ETIMEDOUT | libc::EHOSTUNREACH) {
+    if state.segs_out == 0 || !matches!(case.error(), 0 | libc::ETIMEDOUT | libc::EHOSTUNREACH) {
         return None;
     }
     if let Some(finding) = link_down(case) {
@@ -38,7 +38,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
             "traffic-control-drop",
             "a filter of this host refused its SYNs",
         ),
-        _ if state.err == libc::EHOSTUNREACH => return None,
+        _ if case.error() == libc::EHOSTUNREACH => return None,
         _ => no_answer(case),
     })
 }
@@ -69,7 +69,12 @@ fn link_down(case: &Case<'_>) -> Option<Finding> {
     .why(format!(
         "the socket's route leads through {device}, which {how}"
     ));
-    Some(super::dropped::with_fixes(finding, "link-down"))
+    Some(fix::from_catalogue(
+        case,
+        finding,
+        case.attempt.tuple().netns,
+        None,
+    ))
 }
 
 /// `tcp_retransmit_skb` says `-EBUSY` while the first SYN is still queued below: it waits for the
@@ -88,7 +93,7 @@ fn unresolved(case: &Case<'_>) -> Finding {
     )
     .why("the first SYN never left this host: it was still queued when TCP tried again (EBUSY)")
     .missing("the kernel's own word that the neighbour failed: the TCP timer was faster");
-    super::dropped::with_fixes(finding, "neighbor-unresolved")
+    fix::from_catalogue(case, finding, case.attempt.tuple().netns, None)
 }
 
 fn not_sent(case: &Case<'_>, cause: &'static str, what: &str) -> Finding {
@@ -99,23 +104,46 @@ fn not_sent(case: &Case<'_>, cause: &'static str, what: &str) -> Finding {
     )
     .why("TCP's retransmissions did not get out of this host")
     .missing("the drop itself was not seen");
-    super::dropped::with_fixes(finding, cause)
+    fix::from_catalogue(case, finding, case.attempt.tuple().netns, None)
 }
 
 fn no_answer(case: &Case<'_>) -> Finding {
     let remote = case.remote();
-    let syns = case.syns();
-    let answered = case.attempt.evidence.synack_retransmits > 0;
-    let mut finding = Finding::new(
+    let sent = format!("{} sent", words::syns_were(case.syns()));
+    let finding = Finding::new(
         "no-answer",
         Confidence::Certain,
-        format!("{} sent and nothing came back", words::syns_were(syns)),
+        format!("{sent} and nothing came back"),
     )
-    .why(format!(
-        "{} sent and none was answered",
-        words::syns_were(syns)
-    ));
-    if answered {
+    .why(format!("{sent} and none was answered"));
+    let finding = where_they_went(case, finding);
+    finding
+        .fix(format!(
+            "{}ping {}",
+            case.way(case.attempt.tuple().netns),
+            remote.ip()
+        ))
+        .fix(format!(
+            "on {}: tcpdump -ni any 'tcp port {}' (do the SYNs arrive?)",
+            remote.ip(),
+            remote.port()
+        ))
+        .fix(format!(
+            "on {}: ss -ltn 'sport = {}' (is Recv-Q above Send-Q?)",
+            remote.ip(),
+            remote.port()
+        ))
+        .fix("ask for firewalls and security groups on the way: most drop in silence")
+}
+
+/// Silence is certain to come from beyond this host only where the SYNs left it through hardware.
+fn where_they_went(case: &Case<'_>, mut finding: Finding) -> Finding {
+    let path = case
+        .state
+        .map(|state| &state.path)
+        .filter(|path| path.device_index != 0);
+    let device = path.and_then(|path| net::name(&path.device));
+    if case.attempt.evidence.synack_retransmits > 0 {
         finding.confidence = Confidence::Likely;
         finding = finding.why("a listener on this host answered, but its SYN-ACKs did not arrive");
     }
@@ -126,17 +154,21 @@ fn no_answer(case: &Case<'_>) -> Finding {
              tried again",
         );
     }
-    let answers = case.drops(|drop| drop.packet == PacketKind::SynAck).count();
-    if answers == 0 {
-        finding = finding
-            .why("this host dropped none of its packets: they were lost or ignored beyond it");
+    let (Some(path), Some(device)) = (path, device) else {
+        finding.confidence = Confidence::Likely;
+        return finding.missing("which network device the SYNs were sent through");
+    };
+    let made = path.flags & (event::device::LOOPBACK | event::device::VIRTUAL) != 0;
+    if !made {
+        return finding.why(format!(
+            "they left this host through {device}; no drop of them was seen"
+        ));
     }
-    finding
-        .fix(format!("ping {}; tracepath {}", remote.ip(), remote.ip()))
-        .fix(format!(
-            "on {}: tcpdump -ni any 'tcp port {}' (do the SYNs arrive?)",
-            remote.ip(),
-            remote.port()
-        ))
-        .fix("ask for firewalls and security groups on the way: most drop in silence")
+    finding.confidence = Confidence::Likely;
+    finding.why(format!("they were sent through {device}; no drop of them was seen")).missing(
+        format!(
+            "what became of them behind {device}, a device made by software: a listener of this host \
+             whose queue is full drops SYNs without a trace (nstat -az TcpExtListenDrops)"
+        ),
+    )
 }

@@ -102,18 +102,13 @@ fn by_errno(case: &Case<'_>, err: i32, confidence: Confidence) -> Finding {
     }
     finding
         .why("the route lookup refused before a SYN was made")
-        .fix(format!("{}ip route get {address}", in_netns(case)))
+        .fix(format!(
+            "{}ip route get {address}",
+            case.way(case.attempt.tuple().netns)
+        ))
         .fix(format!(
             "{}ip rule; {}ip route show table all",
-            in_netns(case),
-            in_netns(case)
+            case.way(case.attempt.tuple().netns),
+            case.way(case.attempt.tuple().netns)
         ))
-}
-
-/// Prefix of a command that must run where the process is.
-pub(super) fn in_netns(case: &Case<'_>) -> String {
-    match case.attempt.process_owner() {
-        Some(owner) => format!("nsenter -t {} -n ", owner.tgid),
-        None => String::new(),
-    }
 }
