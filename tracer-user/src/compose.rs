@@ -1,5 +1,7 @@
 //! From verdicts to records: every field filled from evidence, or left out.
 
+mod cgroup;
+
 use tracer_ebpf::event::{Head, Owner, Tuple, owner_flag};
 
 use crate::{
@@ -114,9 +116,12 @@ pub fn process(attempt: &Attempt) -> Option<Process> {
         process.cmdline = command_line(known);
         process.exe = executable(known);
     }
+    process.cgroup.clone_from(&attempt.cgroup);
     if let Some(identity) = attempt.identity.as_deref() {
         add_identity(&mut process, identity);
     }
+    process.container = process.cgroup.as_deref().and_then(cgroup::container_id);
+    process.unit = process.cgroup.as_deref().and_then(cgroup::unit);
     Some(process)
 }
 
@@ -145,9 +150,7 @@ fn add_identity(process: &mut Process, identity: &Identity) {
     });
     process.cmdline = longer.cloned().or_else(|| process.cmdline.take());
     process.ppid = process.ppid.or(identity.ppid);
-    process.cgroup.clone_from(&identity.cgroup);
-    process.container.clone_from(&identity.container);
-    process.unit.clone_from(&identity.unit);
+    process.cgroup = process.cgroup.take().or_else(|| identity.cgroup.clone());
 }
 
 fn command_line(process: &tracer_ebpf::event::Process) -> Option<String> {

@@ -16,7 +16,7 @@ use crate::{
     compose,
     decode::{Event, Names, decode},
     diagnose::{self, Outcome},
-    enrich::{process, route::Routes},
+    enrich::{cgroup::Cgroups, process, route::Routes},
     hook::Hooks,
     record::{Ledger, Record},
     ring::Ring,
@@ -40,6 +40,7 @@ pub struct Session {
     routes: Routes,
     firewalls: firewall::Firewalls,
     ways: ways::Ways,
+    cgroups: Cgroups,
     clock: Clock,
     wanted: Wanted,
     book: Book,
@@ -78,6 +79,7 @@ impl Session {
             routes: Routes::default(),
             firewalls: firewall::Firewalls::default(),
             ways: ways::Ways::new(),
+            cgroups: Cgroups::default(),
             clock: Clock::measure()?,
             wanted,
             book: Book::default(),
@@ -263,7 +265,9 @@ impl Session {
         now_ns: u64,
         show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        for attempt in self.tracker.due(now_ns) {
+        for mut attempt in self.tracker.due(now_ns) {
+            let cgroup_id = attempt.process_owner().map(|owner| owner.cgroup_id);
+            attempt.cgroup = cgroup_id.and_then(|id| self.cgroups.path(id).map(str::to_owned));
             if let Some(record) = self.judge(&attempt) {
                 show(record)?;
             }

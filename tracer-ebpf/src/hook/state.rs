@@ -23,6 +23,8 @@ use crate::{
 pub(crate) fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     let (old, new) = (ctx.arg::<u64>(1) as u32, ctx.arg::<u64>(2) as u32);
     let sk: *const u8 = ctx.arg(0);
+    #[cfg(feature = "debug")]
+    aya_log_ebpf::debug!(&ctx, "TCP state {} -> {}", old, new);
     match (old, new) {
         (state::CLOSE, state::SYN_SENT) => begin(sk),
         (state::SYN_SENT, state::ESTABLISHED) => came_up(sk as u64),

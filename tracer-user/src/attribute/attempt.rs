@@ -26,10 +26,6 @@ pub struct Identity {
     pub ppid: Option<u32>,
     /// Control group.
     pub cgroup: Option<String>,
-    /// Container id.
-    pub container: Option<String>,
-    /// systemd unit.
-    pub unit: Option<String>,
 }
 
 /// What the kernel's route lookup says, asked again right after an attempt failed before a SYN.
@@ -56,6 +52,8 @@ pub struct Attempt {
     pub process: Option<Arc<Process>>,
     /// Its process, as `/proc` tells.
     pub identity: Option<Arc<Identity>>,
+    /// Path of its control group, by the id that the kernel half took.
+    pub cgroup: Option<String>,
     /// How it ended.
     pub end: End,
     /// What happened to it.

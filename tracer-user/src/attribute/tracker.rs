@@ -345,6 +345,7 @@ impl Tracker {
             identity: identity
                 .filter(|(started_ns, _)| is_owned_by(owner.as_ref(), tgid, *started_ns))
                 .map(|(_, identity)| identity),
+            cgroup: None,
             end,
             evidence: open.evidence.other,
             route: None,

@@ -1,6 +1,7 @@
 //! What user space adds to the kernel's events while it is still there to be asked. Each answer
 //! goes into attribution as one more event.
 
+pub mod cgroup;
 pub mod netns;
 pub mod process;
 pub mod route;

@@ -15,7 +15,6 @@ pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
     if stat.starttime != started_ns / tick_ns {
         return None;
     }
-    let cgroup = cgroup(&process);
     Some(Identity {
         exe: process
             .exe()
@@ -27,9 +26,7 @@ pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
             .filter(|line| !line.is_empty())
             .map(|line| line.join(" ")),
         ppid: u32::try_from(stat.ppid).ok(),
-        container: cgroup.as_deref().and_then(container_id),
-        unit: cgroup.as_deref().and_then(unit),
-        cgroup,
+        cgroup: cgroup(&process),
     })
 }
 
@@ -50,47 +47,9 @@ fn cgroup(process: &Process) -> Option<String> {
         .cloned()
 }
 
-/// Docker, containerd, CRI-O and podman all put the 64 hexadecimal digits of the container's id
-/// into the last components of the path.
-fn container_id(cgroup: &str) -> Option<String> {
-    const LEN: usize = 64;
-    let mut words = cgroup.split(|c: char| !c.is_ascii_alphanumeric());
-    words
-        .rfind(|word| word.len() == LEN && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        .map(str::to_owned)
-}
-
-/// The innermost systemd unit.
-fn unit(cgroup: &str) -> Option<String> {
-    let is_unit = |part: &&str| part.ends_with(".service") || part.ends_with(".scope");
-    cgroup.rsplit('/').find(is_unit).map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn container_ids_and_units_come_from_the_path() {
-        let id = "0123456789abcdef".repeat(4);
-        for path in [
-            format!("/docker/{id}"),
-            format!("/system.slice/docker-{id}.scope"),
-            format!("/kubepods.slice/kubepods-pod1.slice/cri-containerd-{id}.scope"),
-            format!("/machine.slice/libpod-{id}.scope/container"),
-        ] {
-            assert_eq!(container_id(&path).as_ref(), Some(&id), "{path}");
-        }
-        assert_eq!(
-            container_id("/user.slice/user-0.slice/session-1.scope"),
-            None
-        );
-        assert_eq!(
-            unit("/system.slice/nginx.service").as_deref(),
-            Some("nginx.service")
-        );
-        assert_eq!(unit("/user.slice"), None);
-    }
 
     #[test]
     fn a_process_is_known_by_its_start() {

@@ -39,6 +39,8 @@ pub(super) fn attach(mut ebpf: Ebpf, btf: &Btf, follow_command: bool) -> anyhow:
             }),
         }
     }
+    #[cfg(feature = "debug")]
+    super::debug::print_log_lines(&mut ebpf)?;
     Ok(Hooks {
         ebpf,
         attached: names,

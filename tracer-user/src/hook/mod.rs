@@ -5,6 +5,8 @@
 mod attach;
 pub mod cgroup;
 pub mod counts;
+#[cfg(feature = "debug")]
+mod debug;
 mod load;
 pub mod plan;
 pub mod sweep;
