@@ -273,6 +273,8 @@ wire! {
         /// When another attempt of the same process to the same port, but another address, came up;
         /// 0 where none did.
         pub sibling_ns: u64,
+        /// When that attempt began.
+        pub sibling_start_ns: u64,
         /// Its address.
         pub sibling: [u8; 16],
         /// State before.

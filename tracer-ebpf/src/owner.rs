@@ -36,6 +36,7 @@ pub(crate) struct Known {
 #[derive(Clone, Copy)]
 pub(crate) struct Sibling {
     pub(crate) time_ns: u64,
+    pub(crate) start_ns: u64,
     pub(crate) remote: [u8; 16],
     pub(crate) remote_port: u64,
 }
@@ -72,6 +73,7 @@ static NOBODY: Known = Known {
     announced: 0,
     siblings: [Sibling {
         time_ns: 0,
+        start_ns: 0,
         remote: [0; 16],
         remote_port: 0,
     }; 4],

@@ -1,6 +1,9 @@
 //! What a dropped or answered `struct sk_buff *` tells: the headers it carries and where it is.
 
-use tracer_ebpf::{config::ABSENT, event::Packet};
+use tracer_ebpf::{
+    config::ABSENT,
+    event::{Packet, device},
+};
 
 use crate::{
     kernel::{self, layout, read},
@@ -81,15 +84,25 @@ fn with_ports(skb: u64, ip_version: u16, ends: ([u8; 16], [u8; 16]), tcp: u64) -
     }
 }
 
-/// The network device that a packet is at: its own, else its route's; 0 where it has neither.
+/// The network device that a packet is at: its own, else its route's; 0 where it has neither. A
+/// packet that has arrived has no device of its own any more, and its route's is loopback.
 #[inline(always)]
 pub(crate) fn device(skb: u64) -> u64 {
     let dev: u64 = read(skb, layout!(skb_dev));
     if dev != 0 {
-        dev
-    } else {
-        read(route(skb), layout!(dst_dev))
+        return dev;
     }
+    let dev = route_device(skb);
+    if read::<u32>(dev, layout!(dev_flags)) & device::LOOPBACK != 0 {
+        0
+    } else {
+        dev
+    }
+}
+
+#[inline(always)]
+fn route_device(skb: u64) -> u64 {
+    read(route(skb), layout!(dst_dev))
 }
 
 /// Its `struct dst_entry *`; 0 where it has none.
@@ -105,6 +118,7 @@ fn netns(skb: u64, dev: u64) -> u32 {
     if sk != 0 {
         return socket::netns(sk);
     }
+    let dev = if dev != 0 { dev } else { route_device(skb) };
     kernel::netns(read(dev, layout!(dev_net)))
 }
 

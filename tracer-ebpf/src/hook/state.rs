@@ -118,6 +118,7 @@ fn remember_success(entry: &Entry) {
         let sibling = unsafe { &mut (*known).siblings[(entry.remote_port & 3) as usize] };
         *sibling = Sibling {
             time_ns: ring::now_ns(),
+            start_ns: entry.start_ns,
             remote: entry.remote,
             remote_port: entry.remote_port as u64,
         };
@@ -208,6 +209,7 @@ fn emit_event(sk: u64, attempt_ns: u64, entry: Option<&Entry>, old: u32, new: u3
             (*event).bytes_retrans = read(sk, layout!(tcp_bytes_retrans));
             (*event).bytes_received = read(sk, layout!(tcp_bytes_received));
             (*event).sibling_ns = sibling.map_or(0, |sibling| sibling.time_ns);
+            (*event).sibling_start_ns = sibling.map_or(0, |sibling| sibling.start_ns);
             (*event).sibling = sibling.map_or([0; 16], |sibling| sibling.remote);
             (*event).old = old;
             (*event).new = new;
@@ -231,6 +233,7 @@ fn emit_event(sk: u64, attempt_ns: u64, entry: Option<&Entry>, old: u32, new: u3
 fn other_address_came_up(entry: &Entry) -> Sibling {
     let nothing = Sibling {
         time_ns: 0,
+        start_ns: 0,
         remote: [0; 16],
         remote_port: 0,
     };

@@ -35,6 +35,8 @@ pub enum RouteAnswer {
     Refused(i32),
     /// It finds a route.
     Found,
+    /// IPv6 is switched off there (`disable_ipv6`): addresses are refused before any route is.
+    Ipv6Off,
     /// It could not be asked, and why.
     Unknown(String),
 }

@@ -3,7 +3,7 @@
 
 use std::{future::Future, io, ops::ControlFlow, time::Duration};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use nix::sys::{
     resource::{RLIM_INFINITY, Resource, setrlimit},
     signal::{self, SigSet},
@@ -60,6 +60,7 @@ pub struct Live {
     session: Session,
     writer: Writer,
     duration: Option<Duration>,
+    degraded: bool,
     ledger: Ledger,
 }
 
@@ -114,6 +115,7 @@ impl Live {
                 );
             }
         }
+        let degraded_here = !degraded.is_empty();
         let header = header(&kernel, session.clock(), attached, degraded);
         let mut live = Self {
             session,
@@ -126,10 +128,17 @@ impl Live {
                 filtered: 0,
             },
             duration: common.duration,
+            degraded: degraded_here,
             ledger: Ledger::default(),
         };
         live.writer.write(&Record::Header(Box::new(header)))?;
         Ok(live)
+    }
+
+    /// Something cannot be seen on this host.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        self.degraded
     }
 
     /// The run's hooks.
@@ -238,8 +247,11 @@ impl Writer {
         Ok(())
     }
 
-    fn write(&mut self, record: &Record) -> io::Result<()> {
-        if let ControlFlow::Break(()) = self.output.put(record)? {
+    fn write(&mut self, record: &Record) -> anyhow::Result<()> {
+        let put = self.output.put(record);
+        if let ControlFlow::Break(()) =
+            put.context("cannot write the records; is the disk full?")?
+        {
             self.ended = Some(Reason::OutputClosed);
         }
         Ok(())

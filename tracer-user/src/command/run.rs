@@ -35,7 +35,7 @@ pub async fn run(run: &Run) -> anyhow::Result<u8> {
             Reason::CommandExited
         })
         .await?;
-    if run.format.name == text::FORMAT.name && ledger.failures_seen > 0 {
+    if run.format.name == text::FORMAT.name {
         eprintln!("{}", text::closing(&ledger));
     }
     // A limit (--count, --duration) ends the tracing, not the command.

@@ -22,6 +22,9 @@ pub async fn run(watch: &Watch) -> anyhow::Result<()> {
         events: watch.events,
     };
     let mut live = Live::start(&watch.common, wanted, false, output)?;
+    if live.is_degraded() && watch.format.name == text::FORMAT.name {
+        eprintln!("tcpwhy: not everything can be seen here: `tcpwhy doctor` says what, and why");
+    }
     ready();
     live.warm_up();
     let ledger = live
@@ -39,7 +42,7 @@ pub async fn run(watch: &Watch) -> anyhow::Result<()> {
 /// Says that every hook is attached: on stderr, and to systemd where it waits for it.
 fn ready() {
     eprintln!("tcpwhy: ready");
-    if let Err(why) = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]) {
+    if let Err(why) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
         eprintln!("tcpwhy: cannot notify systemd: {why}");
     }
 }

@@ -13,9 +13,12 @@ use crate::{
 
 /// `TCP_SYN_SENT`, `TCP_SYN_RECV` (`include/net/tcp_states.h`).
 const CONNECTING: [u32; 2] = [2, 3];
-/// The loser of a race is closed as soon as another attempt has won (RFC 8305, 5). One that is closed
+/// The loser of a race is closed as soon as another attempt has won (RFC 8305, 5): one that is closed
 /// later was given up for another reason.
-const RACE_NS: u64 = 250_000_000;
+const CLOSE_NS: u64 = 50_000_000;
+/// A race's attempts begin within moments of each other (RFC 8305, 5: 250 ms apart by default). Other
+/// connections of a busy process to another server on the same port are no race.
+const START_NS: u64 = 500_000_000;
 /// `PF_EXITING` (`include/linux/sched.h`).
 const PF_EXITING: u32 = 4;
 
@@ -64,10 +67,15 @@ impl<'a> Case<'a> {
         let state = self
             .state
             .filter(|state| state.err == 0 && state.sibling_ns != 0)?;
-        if state.head.time_ns.saturating_sub(state.sibling_ns) > RACE_NS {
+        let winner = net::address(state.sibling);
+        let began_together = state.sibling_start_ns.abs_diff(self.attempt.start_ns) <= START_NS;
+        let other_family = winner.is_ipv4() != self.remote().is_ipv4();
+        if state.head.time_ns.saturating_sub(state.sibling_ns) > CLOSE_NS
+            || !(began_together || other_family)
+        {
             return None;
         }
-        self.exit().is_none().then(|| net::address(state.sibling))
+        self.exit().is_none().then_some(winner)
     }
 
     /// The errno that the application got, positive. `None` where it gave up by itself, or where it
@@ -157,6 +165,11 @@ impl<'a> Case<'a> {
             .drops
             .iter()
             .filter(move |drop| condition(drop))
+    }
+
+    /// It ended in an error that silence alone does not give.
+    pub(super) fn was_answered_by_error(&self) -> bool {
+        !matches!(self.error(), 0 | libc::ETIMEDOUT)
     }
 
     /// A RST came back.

@@ -68,6 +68,7 @@ fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str
         ));
     }
     if case.attempt.start_ns == 0 {
+        finding.confidence = finding.confidence.min(Confidence::Likely);
         finding.missing.push(
             "its beginning was not seen: it is older than tcpwhy, or the table of attempts was full \
              (--max-attempts)"

@@ -1,7 +1,10 @@
 //! Sentences that several rules share.
 
 use super::case::{Case, Exit};
-use crate::{attribute::End, errno};
+use crate::{
+    attribute::{End, SeenDrop},
+    errno,
+};
 
 /// `3.1 s`, `820 ms`, `45 µs`.
 pub(super) fn duration(ns: u64) -> String {
@@ -20,6 +23,16 @@ pub(super) fn syns_were(count: u32) -> String {
         "1 SYN was".to_owned()
     } else {
         format!("{count} SYNs were")
+    }
+}
+
+/// What became of the SYNs, where packets of the handshake were dropped.
+pub(super) fn fate_of_syns(case: &Case<'_>, drop: &SeenDrop) -> String {
+    let sent = syns_were(case.syns());
+    if drop.packet.is_answer() {
+        format!("{sent} sent, and what answered never reached the socket")
+    } else {
+        format!("{sent} sent and none was answered")
     }
 }
 

@@ -15,7 +15,7 @@ pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
     if stat.starttime != started_ns / tick_ns {
         return None;
     }
-    Some(Identity {
+    let identity = Identity {
         exe: process
             .exe()
             .ok()
@@ -27,7 +27,10 @@ pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
             .map(|line| line.join(" ")),
         ppid: u32::try_from(stat.ppid).ok(),
         cgroup: cgroup(&process),
-    })
+    };
+    // A process that is ending has left its control group for the root already.
+    let still = process.stat().ok()?;
+    (!matches!(still.state, 'Z' | 'X') && still.starttime == stat.starttime).then_some(identity)
 }
 
 /// The v2 path; where v2 holds nothing but the root (hybrid hosts), the longest v1 path.
@@ -41,9 +44,11 @@ fn cgroup(process: &Process) -> Option<String> {
         .iter()
         .map(|group| &group.pathname)
         .max_by_key(|path| path.len());
+    // The root says nothing: everything is below it.
+    let says_something = |path: &&String| path.as_str() != "/";
     unified
-        .filter(|path| path.as_str() != "/")
-        .or(longest)
+        .filter(says_something)
+        .or(longest.filter(says_something))
         .cloned()
 }
 

@@ -64,8 +64,21 @@ impl Routes {
     }
 }
 
+/// In the network namespace of this thread.
+fn ipv6_is_off() -> bool {
+    let off = |which: &str| {
+        let path = format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6");
+        std::fs::read_to_string(path).is_ok_and(|value| value.trim() == "1")
+    };
+    // Without IPv6 in the kernel there is no such file, and no such socket either.
+    off("all") || off("lo") && off("default")
+}
+
 /// One request, one answer, in the network namespace of this thread.
 fn look_up(question: &Question) -> anyhow::Result<RouteAnswer> {
+    if question.destination.is_ipv6() && ipv6_is_off() {
+        return Ok(RouteAnswer::Ipv6Off);
+    }
     let mut request = NetlinkMessage::new(
         NetlinkHeader::default(),
         NetlinkPayload::from(RouteNetlinkMessage::GetRoute(message(question))),

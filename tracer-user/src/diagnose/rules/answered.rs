@@ -1,7 +1,7 @@
 //! Somebody answered with an error: a RST, or ICMP.
 
 use crate::{
-    attribute::IcmpSeen,
+    attribute::{IcmpSeen, SeenDrop},
     diagnose::{case::Case, finding::Finding, fix},
     errno,
     record::Confidence,
@@ -11,13 +11,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     if case.was_reset() {
         return Some(refused(case));
     }
-    let state = case.state?;
-    if state.err == libc::ECONNREFUSED
-        && case.attempt.evidence.soft_errors.is_empty()
-        && state.err_soft == 0
-    {
-        return Some(refused_unseen(case));
-    }
+    case.state?;
     // A soft error ends in itself: at once where it is hard, or when the timer gives up.
     let err = match case.error() {
         0 | libc::ETIMEDOUT => case.soft_error()?,
@@ -48,36 +42,40 @@ fn refused(case: &Case<'_>) -> Finding {
         .fix(format!("on {}: ss -ltn 'sport = {port}'", remote.ip()))
         .fix("start the service, or correct the address and the port");
     };
-    let place = case.elsewhere(netns);
-    Finding::new(
-        "connection-refused",
-        Confidence::Certain,
-        format!("nothing listens on {remote}, an address of this host{place}"),
-    )
-    .why("a RST answered the SYN")
-    .why(format!(
-        "this host sent it: no socket for {remote} in netns {netns} (NO_SOCKET)"
-    ))
-    .fix(format!("{}ss -ltnp 'sport = {port}'", case.way(netns)))
-    .fix("start the service, or correct the address and the port")
+    refused_here(case, netns, here)
 }
 
-/// Without the RST itself.
-fn refused_unseen(case: &Case<'_>) -> Finding {
-    let remote = case.remote();
-    Finding::new(
+/// This host sent the RST, in some network namespace; address translation may have led the SYN to
+/// another address than the application asked for.
+fn refused_here(case: &Case<'_>, netns: u32, here: Option<&SeenDrop>) -> Finding {
+    let asked = case.remote();
+    let reached = here
+        .and_then(|drop| drop.translated)
+        .map_or(asked, |(_, to)| to);
+    let place = case.elsewhere(netns);
+    let mut finding = Finding::new(
         "connection-refused",
-        Confidence::Likely,
-        format!("{} refused it", remote.ip()),
+        Confidence::Certain,
+        format!("nothing listens on {reached}, an address of this host{place}"),
     )
-    .why("ECONNREFUSED without any ICMP error: a RST answered the SYN")
-    .missing("the RST itself was not seen")
-    .fix(format!(
-        "on {}: ss -ltn 'sport = {}'",
-        remote.ip(),
-        remote.port()
-    ))
+    .why("a RST answered the SYN");
+    if reached != asked {
+        finding.confidence = Confidence::Likely;
+        finding = finding.why(format!(
+            "address translation had led it from {asked} to {reached}"
+        ));
+    }
+    finding
+        .why(format!(
+            "this host sent the RST: no socket for {reached} in netns {netns} (NO_SOCKET, joined by \
+             addresses and initial sequence number)"
+        ))
+        .fix(format!("{}ss -ltnp 'sport = {}'", case.way(netns), reached.port()))
+        .fix("start the service, or correct the address and the port")
 }
+
+/// ICMP type (RFC 792).
+const TIME_EXCEEDED: u32 = 11;
 
 /// An ICMP error that this host sent, as a router, as a peer, or to itself.
 fn by_own_icmp(case: &Case<'_>, icmp: &IcmpSeen) -> Finding {
@@ -91,6 +89,13 @@ fn by_own_icmp(case: &Case<'_>, icmp: &IcmpSeen) -> Finding {
     };
     // RFC 792, RFC 1122 (3.2.2.1) and RFC 1812 (5.2.7.1).
     let (cause, what) = match icmp.code {
+        code if icmp.kind == TIME_EXCEEDED => (
+            "icmp-unreachable",
+            format!(
+                "its time to live ran out at a router on this host{place} (code {code}): a routing loop, \
+                 or IP_TTL is too small"
+            ),
+        ),
         0 => (
             "no-route",
             format!("a router on this host{place} has no route to {address}"),
@@ -125,7 +130,7 @@ fn by_errno(case: &Case<'_>, err: i32) -> Option<Finding> {
     let (cause, what) = match err {
         libc::ECONNREFUSED => (
             "firewall-reject",
-            format!("something on the way to {remote} rejected it with ICMP port-unreachable"),
+            format!("{remote}, or something on the way, rejected it with ICMP port-unreachable"),
         ),
         libc::EACCES => (
             "firewall-reject",

@@ -15,9 +15,21 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     let known = case.drops(|drop| drop.is_of_handshake() && !drop.is_netfilter());
     let (drop, cause) = known
         .filter_map(|drop| Some((drop, cause_of(drop)?)))
+        .filter(|(_, cause)| !case.was_answered_by_error() || ENDS_IN_AN_ERROR.contains(cause))
         .max_by_key(|(drop, _)| (drop.count, drop.last_ns))?;
     Some(describe(case, drop, cause))
 }
+
+/// Causes that give the socket an error of their own; the others are silent, so that an error tells
+/// of something else.
+const ENDS_IN_AN_ERROR: &[&str] = &[
+    "neighbor-unresolved",
+    "no-route",
+    "route-blackhole",
+    "route-unreachable",
+    "route-prohibited",
+    "link-down",
+];
 
 fn cause_of(drop: &SeenDrop) -> Option<&'static str> {
     by_location(drop).or_else(|| by_reason(drop.reason()))
@@ -110,16 +122,11 @@ fn describe(case: &Case<'_>, drop: &SeenDrop, cause: &'static str) -> Finding {
             drop.reason()
         ));
     }
-    finding = finding
-        .why(format!(
-            "{} sent and none was answered",
-            words::syns_were(case.syns())
-        ))
-        .why(format!(
-            "the kernel dropped {}: {}",
-            drop.packets_text(),
-            drop.place_text()
-        ));
+    finding = finding.why(words::fate_of_syns(case, drop)).why(format!(
+        "the kernel dropped {}: {}",
+        drop.packets_text(),
+        drop.place_text()
+    ));
     if drop.netns != 0 {
         finding = finding.why(format!("netns {}{device}", drop.netns));
     }
@@ -135,7 +142,9 @@ fn describe(case: &Case<'_>, drop: &SeenDrop, cause: &'static str) -> Finding {
 /// What dropped it, in words.
 fn who(cause: &str) -> &'static str {
     match cause {
-        "traffic-control-drop" => "traffic control, XDP or a BPF filter",
+        "traffic-control-drop" => {
+            "a BPF filter (traffic control, XDP, control group, socket) or a queue"
+        }
         "link-down" => "a link that is down",
         "reverse-path-filter" => "the reverse-path filter",
         "route-blackhole" => "a blackhole route",

@@ -16,8 +16,10 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
         .max_by_key(|drop| (drop.count, drop.last_ns))?;
     match answer(case, drop) {
         Some(answer) => Some(rejected(case, drop, &answer)),
-        // Refused by somebody else in spite of it: that decides.
-        None if case.was_reset() => None,
+        // Somebody else answered in spite of it: that decides.
+        None if case.was_reset() || case.was_answered_by_error() => None,
+        // Most of its SYNs got past: what became of those decides.
+        None if !drop.packet.is_answer() && drop.count * 2 <= u64::from(case.syns()) => None,
         None => Some(dropped(case, drop)),
     }
 }
@@ -95,10 +97,7 @@ fn dropped(case: &Case<'_>, drop: &SeenDrop) -> Finding {
             place(case, drop)
         ),
     )
-    .why(format!(
-        "{} sent and none was answered",
-        words::syns_were(case.syns())
-    ));
+    .why(words::fate_of_syns(case, drop));
     let unexplained = u64::from(case.syns()).saturating_sub(drop.count);
     if !drop.packet.is_answer() && unexplained > 0 && !case.was_given_up() {
         finding.confidence = finding.confidence.min(Confidence::Likely);

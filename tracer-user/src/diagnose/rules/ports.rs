@@ -7,7 +7,7 @@ use crate::{
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     if !case.port_was_refused() {
-        return None;
+        return never_began(case);
     }
     let remote = case.remote();
     if case.has_no_port() {
@@ -15,7 +15,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
             Finding::new(
                 "ports-exhausted",
                 Confidence::Certain,
-                format!("every local port towards {remote} is taken"),
+                format!("every local port that it may use towards {remote} is taken"),
             )
             .why("no SYN was made: the socket got no local port")
             .fix(format!(
@@ -38,5 +38,22 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
         ))
         .fix(format!("ss -tanp sport = {port}"))
         .fix("let the kernel choose the port: do not bind() before connect()"),
+    )
+}
+
+/// It had a port and an initial sequence number, but no SYN was made: a `TCP_FASTOPEN_CONNECT` socket
+/// that was never written to (`tcp_fastopen_defer_connect`, `net/ipv4/tcp_fastopen.c`), or
+/// `tcp_connect()` itself failed.
+fn never_began(case: &Case<'_>) -> Option<Finding> {
+    case.state
+        .filter(|state| state.segs_out == 0 && state.err == 0)?;
+    Some(
+        Finding::new(
+            "abandoned",
+            Confidence::Likely,
+            "the socket was closed before a SYN was made",
+        )
+        .why("a socket with TCP_FASTOPEN_CONNECT sends its SYN with the first data: none was written")
+        .missing("the errno of connect(), if it failed: nothing on the socket tells"),
     )
 }

@@ -3,7 +3,7 @@
 use tracer_ebpf::event;
 
 use crate::{
-    attribute::is_down,
+    attribute::{SeenDrop, is_down},
     diagnose::{case::Case, finding::Finding, fix, words},
     net,
     record::Confidence,
@@ -39,8 +39,42 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
             "a filter of this host refused its SYNs",
         ),
         _ if case.error() == libc::EHOSTUNREACH => return None,
-        _ => no_answer(case),
+        _ => match undescribed(case) {
+            Some(finding) => finding,
+            None => no_answer(case),
+        },
     })
+}
+
+/// This kernel dropped its packets, but no rule knows the place.
+fn undescribed(case: &Case<'_>) -> Option<Finding> {
+    let drop = case
+        .drops(|drop| drop.is_of_handshake() && drop.reason() != "NO_SOCKET")
+        .max_by_key(|drop| (drop.count, drop.last_ns))?;
+    if !drop.packet.is_answer() && drop.count * 2 <= u64::from(case.syns()) {
+        return None;
+    }
+    let place = case.elsewhere(drop.netns);
+    Some(
+        Finding::new(
+            "unknown",
+            Confidence::Unknown,
+            format!(
+                "the kernel on this host{place} dropped {}",
+                drop.packets_text()
+            ),
+        )
+        .why(words::fate_of_syns(case, drop))
+        .why(format!(
+            "the kernel dropped {}: {}",
+            drop.packets_text(),
+            drop.place_text()
+        ))
+        .missing(format!(
+            "what {} means: it is not yet described",
+            drop.place_text()
+        )),
+    )
 }
 
 /// The device that the socket sends through was down, or had no carrier, when TCP tried again or
@@ -138,6 +172,21 @@ fn no_answer(case: &Case<'_>) -> Finding {
 
 /// Silence is certain to come from beyond this host only where the SYNs left it through hardware.
 fn where_they_went(case: &Case<'_>, mut finding: Finding) -> Finding {
+    for drop in case.drops(SeenDrop::is_of_handshake) {
+        finding.confidence = Confidence::Likely;
+        let place = case.elsewhere(drop.netns);
+        finding = finding.why(if drop.reason() == "NO_SOCKET" {
+            format!(
+                "they reached this host{place}, where nothing listens: its RSTs did not come back"
+            )
+        } else {
+            format!(
+                "this host{place} dropped {}: {}",
+                drop.packets_text(),
+                drop.place_text()
+            )
+        });
+    }
     let path = case
         .state
         .map(|state| &state.path)
@@ -165,7 +214,7 @@ fn where_they_went(case: &Case<'_>, mut finding: Finding) -> Finding {
         ));
     }
     finding.confidence = Confidence::Likely;
-    finding.why(format!("they were sent through {device}; no drop of them was seen")).missing(
+    finding.why(format!("they were sent through {device}, and no more was seen of them")).missing(
         format!(
             "what became of them behind {device}, a device made by software: a listener of this host \
              whose queue is full drops SYNs without a trace (nstat -az TcpExtListenDrops)"

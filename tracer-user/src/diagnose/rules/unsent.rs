@@ -27,6 +27,18 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
                 errno::name_or_number(*err)
             ))
             .missing(ERRNO_NOT_READ),
+        Some(RouteAnswer::Ipv6Off) => Finding::new(
+            "no-route",
+            Confidence::Likely,
+            "IPv6 is switched off in its network namespace",
+        )
+        .why("net.ipv6.conf.all.disable_ipv6 is 1: no IPv6 address can be used")
+        .missing(ERRNO_NOT_READ)
+        .fix(format!(
+            "{}sysctl net.ipv6.conf.all.disable_ipv6 net.ipv6.conf.lo.disable_ipv6",
+            case.way(case.attempt.tuple().netns)
+        ))
+        .fix("use IPv4 addresses, or switch IPv6 on"),
         Some(RouteAnswer::Found) => unexplained("a route exists, so something else refused it"),
         Some(RouteAnswer::Unknown(why)) => {
             unexplained(&format!("its route could not be looked up: {why}"))
