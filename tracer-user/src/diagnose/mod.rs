@@ -6,7 +6,7 @@
 mod case;
 mod finding;
 mod rules;
-mod words;
+pub(crate) mod words;
 
 pub use self::{case::Case, finding::Finding};
 use crate::{
