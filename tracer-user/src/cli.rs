@@ -132,7 +132,7 @@ pub struct Common {
         help_heading = "When to stop"
     )]
     pub count: Option<u64>,
-    /// More about what tcpwhy itself does, on stderr; twice for more
+    /// More about what tcpwhy itself does, on stderr
     #[arg(short, long, action = ArgAction::Count, help_heading = "Display")]
     pub verbose: u8,
     /// Colours: auto means on a terminal, and where NO_COLOR is not set

@@ -9,12 +9,15 @@ pub(super) static CAUSE: Cause = Cause {
     sees: "Clients hang and end in ETIMEDOUT; with tcp_abort_on_overflow=1 they get \
             ECONNRESET.",
     path: "The application does not accept() fast enough: as many finished handshakes wait as \
-            its backlog allows. tcp_conn_request() drops new SYNs (ListenOverflows, \
-            ListenDrops; no drop reason), and the last ACK of a handshake under way is dropped \
-            with TCP_LISTEN_OVERFLOW.",
+            its backlog allows. tcp_conn_request() ignores new SYNs, and the last ACK of a \
+            handshake under way is dropped. tcpwhy sees the latter, on kernels that drop it with \
+            TCP_LISTEN_OVERFLOW, or at cookie_v4_check() or cookie_v6_check(). A SYN that a full \
+            queue ignores leaves no trace in the kernel's hooks: it shows as no-answer, and only \
+            the counters below tell it.",
     confirm: &[
-        "ss -Htln 'sport = :PORT'    (full where Recv-Q is more than Send-Q, the backlog)",
-        "nstat -az TcpExtListenOverflows TcpExtListenDrops",
+        "ss -ltn 'sport = :PORT'    (on the listener's host; full where Recv-Q is more than \
+            Send-Q, the backlog)",
+        "nstat -az TcpExtListenDrops TcpExtListenOverflows    (there, twice: do they grow?)",
     ],
     mend: &[
         "Look at why the application does not accept(): is it stuck, starved of CPU, out of \

@@ -13,8 +13,9 @@ pub(super) static CAUSE: Cause = Cause {
             ends in use already, perhaps in TIME_WAIT; the socket goes SYN_SENT and back to \
             CLOSE, with its port. No SYN leaves.",
     confirm: &[
-        "ss -tanp 'sport = :LOCAL_PORT'",
-        "ss -tano state time-wait 'sport = :LOCAL_PORT'",
+        "ss -tanop 'src LOCAL and dst REMOTE and dport = :PORT'    (connect(): the same pair of \
+            ends, TIME_WAIT too)",
+        "ss -tlnp    (bind(): who listens on the port?)",
     ],
     mend: &[
         "Do not bind a client to a fixed port: let the kernel choose",

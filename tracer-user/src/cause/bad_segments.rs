@@ -13,12 +13,13 @@ pub(super) static CAUSE: Cause = Cause {
             offloads, and middleboxes that rewrite packets, are the usual makers.",
     confirm: &[
         "nstat -az TcpInCsumErrors TcpInErrs IpInHdrErrors TcpExtPAWSEstab",
-        "tcpdump -vvni DEV 'host REMOTE and tcp port PORT' | grep -i incorrect    (wrong \
-            only on receive; on send the card fills it in)",
-        "ethtool -k DEV | grep checksum",
+        "tcpdump -vvni DEV 'host REMOTE and tcp port PORT' | grep -i incorrect    [tcpdump] \
+            (wrong only on receive; on send the card fills it in)",
+        "ethtool -k DEV | grep checksum    [ethtool]",
     ],
     mend: &[
-        "ethtool -K DEV rx off tx off    (to test whether a checksum offload is at fault)",
+        "ethtool -K DEV rx off tx off    [ethtool] (to test whether a checksum \
+            offload is at fault)",
         "Update the network card's driver or firmware; look at middleboxes that rewrite TCP \
             (NAT, load balancer, WAN optimiser)",
     ],

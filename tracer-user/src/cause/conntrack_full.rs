@@ -14,7 +14,7 @@ pub(super) static CAUSE: Cause = Cause {
     confirm: &[
         "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max",
         "dmesg | grep 'table full'",
-        "conntrack -S    (drop, early_drop)",
+        "conntrack -S    [conntrack] (drop, early_drop)",
     ],
     mend: &[
         "sysctl -w net.netfilter.nf_conntrack_max=NUMBER",

@@ -13,7 +13,7 @@ pub(super) static CAUSE: Cause = Cause {
             state invalid drop\" then drops it (NETFILTER_DROP).",
     confirm: &[
         "nft list ruleset | grep -n 'ct state.*invalid'; iptables-save -c | grep INVALID",
-        "conntrack -S    (invalid)",
+        "conntrack -S    [conntrack] (invalid)",
         "sysctl -w net.netfilter.nf_conntrack_log_invalid=6    (logs each invalid TCP \
             packet: set it back to 0)",
     ],

@@ -11,10 +11,13 @@ pub(super) static CAUSE: Cause = Cause {
     path: "Before TCP is asked: a seccomp filter answers for the system call, \
             security_socket_connect() asks the LSMs (SELinux, AppArmor, Landlock, BPF LSM), \
             then tcp_v4_pre_connect() or tcp_v6_pre_connect() runs the connect4 or connect6 BPF \
-            programs of the process's cgroups.",
+            programs of the process's cgroups. tcpwhy cannot see what seccomp or an LSM denies \
+            before TCP is asked, only what the cgroup programs deny, and what is refused once TCP \
+            was asked.",
     confirm: &[
         "bpftool cgroup tree | grep -B2 connect",
-        "ausearch -m avc -ts recent; journalctl -k -g 'apparmor=\"DENIED\"'",
+        "journalctl -k -g 'avc: *denied|apparmor=\"DENIED\"'",
+        "ausearch -m avc -ts recent    [auditd]",
         "grep -E 'Seccomp|NoNewPrivs' /proc/PID/status",
         "cat /proc/PID/attr/current",
     ],

@@ -8,19 +8,24 @@ pub(super) static CAUSE: Cause = Cause {
     place: Place::Policy,
     sees: "connect() fails with ECONNREFUSED (reject with TCP reset or ICMP port unreachable), \
             or with EHOSTUNREACH or EACCES (ICMP administratively prohibited), at once or at \
-            the first retransmission about 1 s later.",
+            the first retransmission about 1 s later. An application that reads the error \
+            through SO_ERROR, as non-blocking clients do (curl), ends at once with that errno.",
     path: "The reject target drops the SYN (NETFILTER_DROP) and answers it with an ICMP error \
             or a RST of its own. A RST made by netfilter passes no reset tracepoint. An ICMP \
             error that arrives while connect() still holds the socket is only noted \
-            (sk_err_soft) and takes effect at the next SYN.",
+            (sk_err_soft): poll() wakes up for it and SO_ERROR gives it; else it takes effect at \
+            the next SYN.",
     confirm: &[
         "nft list ruleset | grep -n reject",
         "iptables-save -c | grep REJECT",
-        "tcpdump -ni any 'host REMOTE and (icmp or icmp6 or tcp port PORT)'",
+        "tcpdump -ni any 'host REMOTE and (icmp or icmp6 or tcp port PORT)'    [tcpdump]",
     ],
     mend: &[
-        "nft insert rule FAMILY TABLE CHAIN ip daddr REMOTE tcp dport PORT accept",
+        "nft insert rule FAMILY TABLE CHAIN ip daddr REMOTE tcp dport PORT accept    (into the \
+            chain that rejects: an accept ends only its own base chain)",
+        "nft insert rule FAMILY TABLE CHAIN ip6 daddr REMOTE tcp dport PORT accept    (IPv6)",
         "iptables -I OUTPUT -d REMOTE -p tcp --dport PORT -j ACCEPT    (or INPUT, FORWARD)",
+        "ip6tables -I OUTPUT -d REMOTE -p tcp --dport PORT -j ACCEPT    (IPv6)",
         "Where the reject comes from another host, change it there",
     ],
     drop_reasons: &["NETFILTER_DROP"],

@@ -14,7 +14,8 @@ pub(super) static CAUSE: Cause = Cause {
     confirm: &[
         "nstat -az TcpExtTCPMD5NotFound TcpExtTCPMD5Unexpected TcpExtTCPMD5Failure \
             TcpExtTCPAOBad TcpExtTCPAOKeyNotFound",
-        "tcpdump -nvvi any 'host REMOTE and tcp port PORT'    (shows md5 and ao options)",
+        "tcpdump -nvvi any 'host REMOTE and tcp port PORT'    [tcpdump] (shows md5 and ao \
+            options)",
     ],
     mend: &[
         "Set the same key on both ends (BGP: the neighbour's password), for the addresses \

@@ -12,9 +12,9 @@ pub(super) static CAUSE: Cause = Cause {
             prohibited (IPv4 type 3, code 9, 10 or 13; IPv6 type 1, code 1, 5 or 6). \
             tcp_v4_err() or tcp_v6_err() turns it into the socket's error.",
     confirm: &[
-        "tcpdump -ni any 'icmp[icmptype] == icmp-unreach or icmp6[0] == 1'    (the sender is \
-            the host that forbids)",
-        "mtr -nT -P PORT REMOTE",
+        "tcpdump -ni any 'icmp[icmptype] == icmp-unreach or icmp6[0] == 1'    [tcpdump] \
+            (the sender is the host that forbids)",
+        "mtr -nT -P PORT REMOTE    [mtr-tiny]",
     ],
     mend: &[
         "Open the flow on the firewall that sent the ICMP",

@@ -13,9 +13,9 @@ pub(super) static CAUSE: Cause = Cause {
             system call holds the socket just then: it is kept in sk_err_soft, and is the \
             verdict when the retries run out.",
     confirm: &[
-        "tcpdump -ni any 'host REMOTE or icmp or icmp6'    (the ICMP's sender is the router \
-            that knows)",
-        "mtr -nT -P PORT REMOTE",
+        "tcpdump -ni any 'host REMOTE or icmp or icmp6'    [tcpdump] (the ICMP's sender is \
+            the router that knows)",
+        "mtr -nT -P PORT REMOTE    [mtr-tiny]",
         "ip route get REMOTE",
     ],
     mend: &[

@@ -9,14 +9,16 @@ pub(super) static CAUSE: Cause = Cause {
     sees: "connect() fails with ECONNABORTED (\"Software caused connection abort\").",
     path: "A privileged process asked the kernel to destroy the socket: SOCK_DESTROY over \
             netlink (ss -K, a network agent) or a BPF program; tcp_abort() sets ECONNABORTED \
-            and moves the socket from SYN_SENT to CLOSE.",
+            and moves the socket from SYN_SENT to CLOSE. tcpwhy does not name who asked: \
+            nothing that the kernel tells ties anybody to the socket, and the task that ran at \
+            that moment is no proof.",
     confirm: &[
-        "ausearch -x ss -ts recent",
-        "journalctl --since -5min | grep -iE 'ss -K|destroy'",
         "pgrep -a 'cilium|antrea|netd'    (agents that destroy sockets)",
+        "journalctl --since -5min | grep -iE 'ss -K|destroy'",
+        "ausearch -x ss -ts recent    [auditd] (where execve is audited)",
     ],
     mend: &[
-        "Find who did it and why: tcpwhy names the process that ran at that moment",
+        "Find who did it and why: a person with ss -K, a script, or an agent of this host",
         "Let the application retry: nothing is wrong with the path",
     ],
     drop_reasons: &[],

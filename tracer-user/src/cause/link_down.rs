@@ -13,9 +13,8 @@ pub(super) static CAUSE: Cause = Cause {
             is never found; or the far end of a veth pair is down (NOT_SPECIFIED at \
             __dev_forward_skb2).",
     confirm: &[
-        "ip -br link",
+        "ip -br link    (UP: switched on; LOWER_UP: there is a carrier)",
         "ip -s link show dev DEV",
-        "ethtool DEV | grep 'Link detected'",
     ],
     mend: &[
         "ip link set DEV up",

@@ -65,6 +65,24 @@ pub static CAUSES: &[&Cause] = &[
     &unknown::CAUSE,
 ];
 
+/// The words of commands that stand for what a record may know: remote address, remote port, local
+/// address, network device, process id, next router.
+pub static FILL_IN: [&str; 6] = ["REMOTE", "PORT", "LOCAL", "DEV", "PID", "NEXT_HOP"];
+
+/// Codes of causes that this version never gives: it looks at outbound connections that fail to
+/// come up.
+pub static NOT_COVERED: [&str; 9] = [
+    "mtu-blackhole",
+    "handshake-incomplete",
+    "reset-by-peer",
+    "reset-by-local",
+    "retransmission-timeout",
+    "user-timeout",
+    "keepalive-timeout",
+    "zero-window-timeout",
+    "broken-pipe",
+];
+
 /// One root cause of a failed connection.
 #[derive(Debug)]
 pub struct Cause {
@@ -78,7 +96,8 @@ pub struct Cause {
     pub sees: &'static str,
     /// How the kernel gets there, with its functions.
     pub path: &'static str,
-    /// Commands that confirm it. Words in capitals (`REMOTE`, `PORT`, `DEV`) are to be filled in.
+    /// Commands that confirm it; what stands behind four blanks is a remark. [`FILL_IN`] are to be
+    /// filled in, and a tool that a plain host may lack has its Debian package in brackets.
     pub confirm: &'static [&'static str],
     /// What mends it: commands first, then what no command can do.
     pub mend: &'static [&'static str],
@@ -250,6 +269,65 @@ mod tests {
                     "{}: {text:?}",
                     cause.code
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_covered_has_no_page() {
+        for code in NOT_COVERED {
+            assert!(find(code).is_none(), "{code}");
+        }
+    }
+
+    /// All lines of all causes with a command.
+    fn steps() -> impl Iterator<Item = (&'static str, &'static str)> {
+        CAUSES.iter().flat_map(|cause| {
+            let steps = cause.confirm.iter().chain(cause.mend);
+            steps.map(|&step| (cause.code, step))
+        })
+    }
+
+    #[test]
+    fn words_to_fill_in_stand_alone() {
+        // What code fills in word by word must not be a part of another word.
+        for (code, step) in steps() {
+            let words = step.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            for word in words.filter(|word| *word != "IP_BIND_ADDRESS_NO_PORT") {
+                let part = word.split('_').any(|part| FILL_IN.contains(&part));
+                assert!(FILL_IN.contains(&word) || !part, "{code}: {word} in {step}");
+            }
+        }
+        for name in FILL_IN {
+            assert!(steps().any(|(_, step)| step.contains(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn tools_that_a_plain_host_may_lack_name_their_package() {
+        for (tool, package) in [
+            ("arping", "iputils-arping"),
+            ("ausearch", "auditd"),
+            ("conntrack", "conntrack"),
+            ("coredumpctl", "systemd-coredump"),
+            ("ethtool", "ethtool"),
+            ("mtr", "mtr-tiny"),
+            ("ndisc6", "ndisc6"),
+            ("strace", "strace"),
+            ("tcpdump", "tcpdump"),
+        ] {
+            let with = format!("{tool} ");
+            for (code, step) in steps().filter(|(_, step)| step.starts_with(&with)) {
+                let (_, remark) = step.split_once("    ").unwrap_or((step, ""));
+                let wanted = format!("[{package}]");
+                assert!(remark.starts_with(&wanted), "{code}: {step}");
+            }
+            // None hides behind another command of the same line.
+            for (code, step) in steps() {
+                let command = step.split("    ").next().unwrap_or(step);
+                for part in command.split([';', '|']).skip(1) {
+                    assert!(!part.trim().starts_with(&with), "{code}: {step}");
+                }
             }
         }
     }

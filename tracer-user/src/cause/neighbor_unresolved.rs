@@ -15,8 +15,9 @@ pub(super) static CAUSE: Cause = Cause {
     confirm: &[
         "ip neigh show to NEXT_HOP",
         "ip route get REMOTE    (names the next hop)",
-        "arping -c3 -I DEV NEXT_HOP; ndisc6 NEXT_HOP DEV",
-        "tcpdump -eni DEV arp or icmp6",
+        "arping -c3 -I DEV NEXT_HOP    [iputils-arping]",
+        "ndisc6 NEXT_HOP DEV    [ndisc6] (IPv6)",
+        "tcpdump -eni DEV arp or icmp6    [tcpdump]",
     ],
     mend: &[
         "Is the host on, and on this VLAN? Is the prefix length right, here and there?",

@@ -13,9 +13,9 @@ pub(super) static CAUSE: Cause = Cause {
             tcp_write_timeout() closes the socket. The packets, or the answers, vanish outside: \
             a firewall that drops, a host that is off, a wrong address, a one-way route.",
     confirm: &[
-        "tcpdump -ni any 'host REMOTE and tcp port PORT'    (here and on the remote host: \
-            which side of the path loses it?)",
-        "mtr -nT -P PORT REMOTE",
+        "tcpdump -ni any 'host REMOTE and tcp port PORT'    [tcpdump] (here and on the \
+            remote host: which side of the path loses it?)",
+        "mtr -nT -P PORT REMOTE    [mtr-tiny]",
         "ping -c3 REMOTE",
         "ip route get REMOTE",
     ],

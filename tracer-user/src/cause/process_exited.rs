@@ -13,7 +13,7 @@ pub(super) static CAUSE: Cause = Cause {
             for.",
     confirm: &[
         "journalctl -k --since -5min | grep -iE 'killed|segfault|oom'",
-        "coredumpctl list --since -5min",
+        "coredumpctl list --since -5min    [systemd-coredump]",
         "systemctl status UNIT",
     ],
     mend: &[

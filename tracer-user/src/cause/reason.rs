@@ -99,7 +99,8 @@ static REASONS: &[(&str, &str)] = &[
     // TCP.
     (
         "NO_SOCKET",
-        "no socket listens or is connected there; answered with a RST",
+        "no socket listens or is connected there; answered with a RST (at cookie_v4_check or \
+         cookie_v6_check: the listener's accept queue was full)",
     ),
     ("PROTO_MEM", "TCP's memory is over its limit (tcp_mem)"),
     ("TCP_LISTEN_OVERFLOW", "the listener's accept queue is full"),

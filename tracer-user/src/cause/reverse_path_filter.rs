@@ -15,7 +15,8 @@ pub(super) static CAUSE: Cause = Cause {
     confirm: &[
         "nstat -az TcpExtIPReversePathFilter",
         "sysctl -a 2>/dev/null | grep '\\.rp_filter'",
-        "ip route get SOURCE from LOCAL iif DEV",
+        "ip route get REMOTE from LOCAL    (where an answer was dropped: the way back must leave \
+            by the device that it came in by)",
     ],
     mend: &[
         "sysctl -w net.ipv4.conf.DEV.rp_filter=2    (loose)",

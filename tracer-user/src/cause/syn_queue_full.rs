@@ -9,12 +9,15 @@ pub(super) static CAUSE: Cause = Cause {
     sees: "Some clients hang, retry and may end in ETIMEDOUT while the listener has many \
             half-open connections.",
     path: "As many handshakes are under way as the backlog allows and SYN cookies are off (or \
-            the queue nears tcp_max_syn_backlog): tcp_conn_request() drops the SYN \
-            (TCPReqQFullDrop, ListenDrops; no drop reason). A SYN flood, or clients whose \
-            SYN-ACKs get lost.",
+            the queue nears tcp_max_syn_backlog): tcp_conn_request() ignores the SYN. A SYN \
+            flood, or clients whose SYN-ACKs get lost. Such a SYN leaves no trace in the \
+            kernel's hooks, so tcpwhy does not see it today: the connection shows as no-answer, \
+            and only the counters below tell it.",
     confirm: &[
-        "ss -Htan state syn-recv 'sport = :PORT' | wc -l",
-        "nstat -az TcpExtTCPReqQFullDrop TcpExtTCPReqQFullDoCookies TcpExtListenDrops",
+        "ss -ltn 'sport = :PORT'    (on the listener's host; Send-Q is the backlog)",
+        "ss -Htan state syn-recv 'sport = :PORT' | wc -l    (there: how many wait?)",
+        "nstat -az TcpExtListenDrops TcpExtListenOverflows TcpExtTCPReqQFullDrop \
+            TcpExtTCPReqQFullDoCookies    (there, twice: do they grow?)",
         "ss -Htan state syn-recv 'sport = :PORT' | awk '{print $4}' | sort | uniq -c    (few \
             clients or many?)",
     ],

@@ -13,7 +13,7 @@ pub(super) static CAUSE: Cause = Cause {
     confirm: &[
         "tcpwhy doctor    (what this kernel lets the tool see)",
         "tcpwhy watch --events --pid PID",
-        "tcpdump -ni any 'host REMOTE and tcp port PORT'",
+        "tcpdump -ni any 'host REMOTE and tcp port PORT'    [tcpdump]",
     ],
     mend: &[
         "Watch again with --events and a narrow filter",

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    cause::{self, CAUSES, Cause, Place, reason},
+    cause::{self, CAUSES, Cause, NOT_COVERED, Place, reason},
     errno,
     escape::escape,
 };
@@ -16,6 +16,9 @@ use crate::{
 const COLUMNS: usize = 100;
 /// What the kernel puts before the name of a drop reason.
 const REASON_PREFIX: &str = "SKB_DROP_REASON_";
+/// What [`cause::FILL_IN`] stand for.
+const FILL_IN_LINE: &str = "REMOTE, PORT: the far end; LOCAL: own address; DEV: network device; \
+                            PID: process; NEXT_HOP: router.";
 
 /// What `explain` asks of the host it runs on.
 pub struct Host<'a> {
@@ -35,6 +38,8 @@ pub enum ExplainError {
         /// Names that are like it, best first.
         nearest: Vec<String>,
     },
+    /// A cause of the contract that this version never gives.
+    NotCovered(&'static str),
     /// The explanation could not be written.
     Write(io::Error),
 }
@@ -54,6 +59,18 @@ impl fmt::Display for ExplainError {
                     write!(f, "did you mean {}?", nearest.join(", "))
                 }
             }
+            Self::NotCovered(code) => {
+                // Inbound connections may fail to come up too.
+                let which = if *code == "handshake-incomplete" {
+                    "outbound connections"
+                } else {
+                    "connections"
+                };
+                write!(
+                    f,
+                    "{code}: not covered by this version: only {which} that fail to come up are"
+                )
+            }
             Self::Write(error) => write!(f, "could not write the explanation: {error}"),
         }
     }
@@ -62,7 +79,7 @@ impl fmt::Display for ExplainError {
 impl Error for ExplainError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::NotKnown { .. } => None,
+            Self::NotKnown { .. } | Self::NotCovered(_) => None,
             Self::Write(error) => Some(error),
         }
     }
@@ -98,6 +115,12 @@ pub fn read_sysctl(name: &str) -> Option<String> {
 fn explain(name: &str, host: &Host<'_>) -> Result<String, ExplainError> {
     if let Some(cause) = cause::find(&name.to_lowercase()) {
         return Ok(page(cause, host));
+    }
+    if let Some(code) = NOT_COVERED
+        .into_iter()
+        .find(|code| code.eq_ignore_ascii_case(name))
+    {
+        return Err(ExplainError::NotCovered(code));
     }
     if let Some(number) = name
         .parse()
@@ -164,21 +187,54 @@ fn page(cause: &Cause, host: &Host<'_>) -> String {
             text += &format!("  - {line}\n");
         }
     }
-    if !cause.sysctls.is_empty() {
-        text += "\nPresent values here (this network namespace)\n";
-        for name in cause.sysctls {
-            let value = (host.sysctl)(name).map_or_else(
-                || "not on this host".to_owned(),
-                |value| escape(&value).into_owned(),
-            );
-            text += &format!("  {name} = {value}\n");
-        }
-    }
-    text += "\n";
-    let note = "Words in capitals are yours to fill in. In another network namespace, put \
-                'nsenter -n -t PID' before a command.";
+    let (all, own): (Vec<&str>, Vec<&str>) =
+        cause.sysctls.iter().partition(|name| is_host_wide(name));
+    values(&mut text, "this network namespace", &own, |name| {
+        (host.sysctl)(name).ok_or("not on this host")
+    });
+    values(&mut text, "the whole host", &all, |name| {
+        // The kernel shows some of them in the first network namespace only.
+        (host.sysctl)(name).ok_or("not to be read here")
+    });
+    text += &format!("\n{FILL_IN_LINE}\n");
+    let note = "Other words in capitals are yours to choose. [In brackets]: the Debian package of \
+                the command. In another network namespace, put 'nsenter -n -t PID' before a \
+                command.";
     wrap(&mut text, note, "", 0);
     text
+}
+
+/// True for what all network namespaces share, although its name does not tell.
+fn is_host_wide(name: &str) -> bool {
+    // `neigh.default` is the pattern that devices to come are made after; its gc_thresh* bound one
+    // table for all.
+    name.starts_with("net.ipv4.neigh.default.")
+        || matches!(
+            name,
+            "net.ipv4.tcp_mem"
+                | "net.netfilter.nf_conntrack_max"
+                | "net.netfilter.nf_conntrack_buckets"
+        )
+}
+
+/// Present values of sysctls, under one heading; nothing where there is none.
+fn values(
+    text: &mut String,
+    whose: &str,
+    names: &[&str],
+    read: impl Fn(&str) -> Result<String, &'static str>,
+) {
+    if names.is_empty() {
+        return;
+    }
+    *text += &format!("\nPresent values here ({whose})\n");
+    for name in names {
+        *text += &match read(name) {
+            Ok(value) if value.is_empty() => format!("  {name} is empty\n"),
+            Ok(value) => format!("  {name} = {}\n", escape(&value)),
+            Err(why) => format!("  {name}: {why}\n"),
+        };
+    }
 }
 
 fn drop_reason(reason: &str, host: &Host<'_>) -> Option<String> {
@@ -270,7 +326,12 @@ mod tests {
     use super::*;
 
     const HOST: Host<'static> = Host {
-        sysctl: &|name| (name == "net.ipv4.tcp_syn_retries").then(|| "6".to_owned()),
+        sysctl: &|name| match name {
+            "net.ipv4.tcp_syn_retries" => Some("6".to_owned()),
+            "net.ipv4.ip_local_reserved_ports" => Some(String::new()),
+            "net.ipv4.tcp_mem" => Some("1 2 3".to_owned()),
+            _ => None,
+        },
         known_reason: &|reason| reason == "PSP_INPUT",
     };
 
@@ -289,9 +350,68 @@ mod tests {
             "  errno         ETIMEDOUT\n",
             "\nConfirm\n  - tcpdump",
             "  net.ipv4.tcp_syn_retries = 6\n",
-            "  net.ipv4.tcp_syn_linear_timeouts = not on this host\n",
+            "  net.ipv4.tcp_syn_linear_timeouts: not on this host\n",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn values_of_the_whole_host_stand_apart() {
+        let text = explained("out-of-memory");
+        assert!(
+            text.contains(
+                "\nPresent values here (this network namespace)\n  net.ipv4.tcp_rmem: not on this \
+                 host\n  net.ipv4.tcp_wmem: not on this host\n\nPresent values here (the whole \
+                 host)\n  net.ipv4.tcp_mem = 1 2 3\n\n"
+            ),
+            "{text}"
+        );
+        let text = explained("neighbor-unresolved");
+        assert!(
+            text.contains("(the whole host)\n  net.ipv4.neigh.default.mcast_solicit: not to be"),
+            "{text}"
+        );
+        assert!(!explained("no-answer").contains("the whole host"));
+    }
+
+    #[test]
+    fn an_empty_value_is_called_empty() {
+        let text = explained("ports-exhausted");
+        assert!(
+            text.contains("  net.ipv4.ip_local_reserved_ports is empty\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_words_to_fill_in_are_explained_once_in_one_line() {
+        assert!(FILL_IN_LINE.len() <= COLUMNS);
+        for name in cause::FILL_IN {
+            assert_eq!(FILL_IN_LINE.matches(name).count(), 1, "{name}");
+        }
+        let line = format!("\n{FILL_IN_LINE}\n");
+        for cause in CAUSES {
+            assert_eq!(explained(cause.code).matches(&line).count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_cause_of_other_versions_is_not_covered() {
+        for code in NOT_COVERED {
+            for asked in [code.to_owned(), code.to_uppercase()] {
+                let why = run(Some(&asked), &HOST, &mut Vec::new()).unwrap_err();
+                let why = why.to_string();
+                assert!(
+                    why.starts_with(&format!("{code}: not covered by this version: only ")),
+                    "{why}"
+                );
+                assert!(
+                    why.ends_with("connections that fail to come up are"),
+                    "{why}"
+                );
+                assert!(!why.contains('\n'));
+            }
         }
     }
 

@@ -8,7 +8,7 @@ mod finding;
 mod fix;
 mod places;
 mod rules;
-mod words;
+pub(crate) mod words;
 
 pub use self::{case::Case, finding::Finding, places::Places};
 use crate::{

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// `3.1 s`, `820 ms`, `45 µs`.
-pub(super) fn duration(ns: u64) -> String {
+pub(crate) fn duration(ns: u64) -> String {
     #[allow(clippy::cast_precision_loss, reason = "for people, with two digits")]
     let seconds = ns as f64 / 1e9;
     match ns {

@@ -138,12 +138,21 @@ pub(crate) fn connection() -> Connection {
 pub(crate) fn event() -> Event {
     Event {
         time: "2026-11-23T18:31:02.123456789Z".to_owned(),
-        hook: "skb:kfree_skb".to_owned(),
-        summary: "SYN dropped: NETFILTER_DROP at nft_do_chain".to_owned(),
+        hook: "kfree_skb".to_owned(),
+        summary: "dropped: NETFILTER_DROP".to_owned(),
         matched_by: Some(MatchedBy::Socket),
         process: Some(process()),
         socket: Some(socket()),
-        detail: BTreeMap::from([("reason".to_owned(), "NETFILTER_DROP".into())]),
+        detail: BTreeMap::from(
+            [
+                ("reason", "NETFILTER_DROP".into()),
+                ("location", "nft_do_chain".into()),
+                ("hook", "output".into()),
+                ("tcp_flags", 2.into()),
+                ("device", "eth0".into()),
+            ]
+            .map(|(key, value): (&str, serde_json::Value)| (key.to_owned(), value)),
+        ),
     }
 }
 

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use super::{Format, Show};
 use crate::{
     clock::time_of_day,
+    diagnose::words,
     escape::escape,
     record::{
         Confidence, Connection, Direction, Drop, Endpoint, Event, Failure, Icmp, Ledger, MatchedBy,
@@ -36,7 +37,7 @@ const MARGIN: usize = 10;
 /// Holds a name and its value together when lines are wrapped; becomes a blank.
 const GLUE: char = '\u{a0}';
 /// Of a command line, as many characters are shown.
-const CMDLINE_CHARS: usize = 160;
+const CMDLINE_CHARS: usize = 200;
 
 const RED: Style = AnsiColor::Red.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
@@ -77,8 +78,15 @@ impl Text {
             &failure.socket,
         );
         let _ = write!(text, "  {}", self.paint(style, &escape(&failure.cause)));
-        if let Some(stuck_on) = &failure.stuck_on {
-            let _ = write!(text, " (stuck on {})", escape(stuck_on));
+        let doubt = (failure.confidence != Confidence::Certain)
+            .then(|| sureness(failure.confidence).to_owned());
+        let stuck_on = failure.stuck_on.as_deref();
+        let notes: Vec<String> = doubt
+            .into_iter()
+            .chain(stuck_on.map(|cause| format!("stuck on {}", escape(cause))))
+            .collect();
+        if !notes.is_empty() {
+            let _ = write!(text, " ({})", notes.join(", "));
         }
         if let Some(errno) = &failure.errno {
             let _ = write!(text, "  {}", escape(errno));
@@ -88,7 +96,7 @@ impl Text {
         }
         text.push('\n');
 
-        self.prose(&mut text, "", [&failure.summary]);
+        self.prose(&mut text, "", [news(failure)]);
         self.prose(&mut text, "why", &failure.why);
         for (nth, line) in failure.fix.iter().enumerate() {
             // Never wrapped: to be copied.
@@ -135,25 +143,25 @@ impl Text {
             self.paint(DIM, "seen"),
             self.paint(DIM, &escape(&event.hook)),
         );
-        if event.process.is_some() || event.socket.is_some() {
+        // What is not yet joined has no process to be known.
+        let joined = event.matched_by.is_some();
+        if event.process.is_some() || (joined && event.socket.is_some()) {
             let _ = write!(text, "  {}", process_name(event.process.as_ref()));
         }
         if let Some(socket) = &event.socket {
             let local = socket
                 .local
                 .map_or_else(|| "?".to_owned(), Endpoint::to_text);
-            let _ = write!(text, " {local} -> {}", socket.remote.to_text());
+            let gap = if event.process.is_some() || joined {
+                " "
+            } else {
+                "  "
+            };
+            let _ = write!(text, "{gap}{local} -> {}", socket.remote.to_text());
         }
-        let _ = write!(text, "  {}", escape(&event.summary));
-        match event.matched_by {
-            Some(matched_by) => {
-                let _ = write!(text, "  {}", self.paint(DIM, by(matched_by)));
-            }
-            None => {
-                let _ = write!(text, "  {}", self.paint(DIM, "(no connection)"));
-            }
-        }
-        text.push('\n');
+        let _ = write!(text, "  {}", escape(&happened(event)));
+        let how = event.matched_by.map_or("not yet joined", by);
+        let _ = writeln!(text, "  {}", self.paint(DIM, how));
         text
     }
 
@@ -260,21 +268,27 @@ pub fn closing(ledger: &Ledger) -> String {
             .fold(0, u64::saturating_add)
     };
     let lost: Vec<String> = [
-        (ledger.failures_lost, "failures without a record"),
+        (ledger.failures_lost, "failure", " without a record"),
         (
             sum(|hook| hook.lost_ring_full),
-            "events, ring buffer full (--ring-size)",
+            "event",
+            ", ring buffer full (--ring-size)",
         ),
         (
             sum(|hook| hook.lost_map_full),
-            "events, table full (--max-attempts)",
+            "event",
+            ", table full (--max-attempts)",
         ),
-        (sum(|hook| hook.rate_limited), "events, rate-limited"),
-        (ledger.evicted, "attempts forgotten (--max-attempts)"),
+        (sum(|hook| hook.rate_limited), "event", ", rate-limited"),
+        (
+            ledger.evicted,
+            "attempt",
+            " whose beginning is not known (older than tcpwhy, or more than --max-attempts at once)",
+        ),
     ]
     .into_iter()
-    .filter(|&(count, _)| count > 0)
-    .map(|(count, what)| format!("{count} {what}"))
+    .filter(|&(count, ..)| count > 0)
+    .map(|(count, what, how)| format!("{}{how}", plural(count, what)))
     .collect();
     if !lost.is_empty() {
         let _ = write!(text, "; LOST: {}", lost.join("; "));
@@ -323,16 +337,31 @@ fn process_name(process: Option<&Process>) -> String {
     name
 }
 
+/// The summary without its beginning, where that repeats the headline.
+fn news(failure: &Failure) -> &str {
+    let repeated = failure.process.as_ref().map(|process| {
+        format!(
+            "{}[{}] could not reach {}: ",
+            process.comm,
+            process.pid,
+            failure.socket.remote.to_text()
+        )
+    });
+    repeated
+        .and_then(|repeated| failure.summary.strip_prefix(&repeated))
+        .filter(|news| !news.is_empty())
+        .unwrap_or(&failure.summary)
+}
+
 /// `3 x SYN tx dropped: NETFILTER_DROP at nft_do_chain, hook output, netns 4026531840, by socket`.
 fn dropped(drop: &Drop) -> String {
-    let reason = drop.reason.as_deref().unwrap_or("no reason given");
-    let mut text = format!(
-        "{} x {} {} dropped: {reason}",
-        drop.count, drop.packet, drop.direction
+    let fate = fate(
+        &drop.packet,
+        Some(&drop.direction),
+        drop.reason.as_deref(),
+        drop.location.as_deref(),
     );
-    if let Some(location) = &drop.location {
-        let _ = write!(text, " at {location}");
-    }
+    let mut text = format!("{} x {fate}", drop.count);
     if let Some(hook) = &drop.hook {
         let _ = write!(text, ", hook {hook}");
     }
@@ -344,6 +373,75 @@ fn dropped(drop: &Drop) -> String {
     }
     seen_where(&mut text, drop.netns, drop.matched_by);
     text
+}
+
+/// What became of a packet: `SYN tx dropped: NETFILTER_DROP at nft_do_chain`.
+///
+/// `NO_SOCKET` is no refusal to let it through: it arrived, and nobody was there.
+fn fate(
+    packet: &str,
+    direction: Option<&str>,
+    reason: Option<&str>,
+    location: Option<&str>,
+) -> String {
+    // Full accept queues carry the same reason there.
+    let by_cookies = location.is_some_and(|name| name.starts_with("cookie_v"));
+    let mut text = match (reason, packet) {
+        (Some("NO_SOCKET"), "SYN") if !by_cookies => format!("{packet} found no listener"),
+        (Some("NO_SOCKET"), _) if !by_cookies => format!("{packet} found no socket"),
+        _ => {
+            let direction = direction.map_or_else(String::new, |way| format!("{way} "));
+            format!("{packet} {direction}dropped")
+        }
+    };
+    let _ = write!(text, ": {}", reason.unwrap_or("no reason given"));
+    if let Some(location) = location {
+        let _ = write!(text, " at {location}");
+    }
+    text
+}
+
+/// What an event says, with those of its own facts that its summary leaves out.
+fn happened(event: &Event) -> String {
+    let fact = |key: &str| event.detail.get(key).and_then(serde_json::Value::as_str);
+    let (reason, location) = (fact("reason"), fact("location"));
+    let flags = event
+        .detail
+        .get("tcp_flags")
+        .and_then(serde_json::Value::as_u64);
+    let mut text = event.summary.clone();
+    if let (Some(flags), true) = (flags, text.starts_with("dropped")) {
+        text = fate(packet_kind(flags), None, reason, location);
+    } else {
+        if let Some(reason) = reason.filter(|reason| !text.contains(reason)) {
+            let _ = write!(text, ": {reason}");
+        }
+        if let Some(location) = location.filter(|location| !text.contains(location)) {
+            let _ = write!(text, " at {location}");
+        }
+    }
+    for key in ["hook", "device"] {
+        if let Some(value) = fact(key) {
+            let _ = write!(text, ", {key} {value}");
+        }
+    }
+    text
+}
+
+/// What a packet of a handshake is, from its TCP flags (RFC 9293, 3.1); as records name it.
+fn packet_kind(flags: u64) -> &'static str {
+    const SYN: u64 = 2;
+    const RST: u64 = 4;
+    const ACK: u64 = 16;
+    if flags & RST != 0 {
+        "RST"
+    } else if flags & SYN == 0 {
+        "segment"
+    } else if flags & ACK == 0 {
+        "SYN"
+    } else {
+        "SYN-ACK"
+    }
 }
 
 fn reset(reset: &Reset) -> String {
@@ -398,11 +496,10 @@ fn identity(process: &Process) -> String {
         let _ = write!(text, ", exe{GLUE}{exe}");
     }
     if let Some(cmdline) = &process.cmdline {
-        let short: String = cmdline.chars().take(CMDLINE_CHARS).collect();
-        let more = if short.len() < cmdline.len() {
-            "..."
-        } else {
-            ""
+        let cut = cmdline.char_indices().nth(CMDLINE_CHARS);
+        let (short, more) = match cut {
+            Some((end, _)) => (&cmdline[..end], "…"),
+            None => (cmdline.as_str(), ""),
         };
         let _ = write!(text, ", cmdline: {short}{more}");
     }
@@ -411,14 +508,7 @@ fn identity(process: &Process) -> String {
 
 /// Confidence, namespace, cookie, unit, container, cgroup; what is not known is left out.
 fn place(failure: &Failure) -> String {
-    let mut parts = vec![
-        match failure.confidence {
-            Confidence::Certain => "certain",
-            Confidence::Likely => "likely",
-            Confidence::Unknown => "not sure",
-        }
-        .to_owned(),
-    ];
+    let mut parts = vec![sureness(failure.confidence).to_owned()];
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             parts.push(format!("{name}{GLUE}{value}"));
@@ -445,27 +535,17 @@ fn place(failure: &Failure) -> String {
     parts.join(", ")
 }
 
-/// A length of time with three digits at most: `340 us`, `12.3 ms`, `3.1 s`, `2 min 7 s`.
-fn elapsed(elapsed_us: u64) -> String {
-    let tenths = |value: u64, unit: u64| {
-        // Rounded down: a timeout never looks longer than it was.
-        let (whole, tenth) = (value / unit, value % unit / (unit / 10));
-        if whole >= 100 || tenth == 0 {
-            whole.to_string()
-        } else {
-            format!("{whole}.{tenth}")
-        }
-    };
-    match elapsed_us {
-        0..1_000 => format!("{elapsed_us} us"),
-        1_000..1_000_000 => format!("{} ms", tenths(elapsed_us, 1_000)),
-        1_000_000..60_000_000 => format!("{} s", tenths(elapsed_us, 1_000_000)),
-        _ => format!(
-            "{} min {} s",
-            elapsed_us / 60_000_000,
-            elapsed_us / 1_000_000 % 60
-        ),
+fn sureness(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Certain => "certain",
+        Confidence::Likely => "likely",
+        Confidence::Unknown => "not sure",
     }
+}
+
+/// A length of time, in the words of the why-lines.
+fn elapsed(elapsed_us: u64) -> String {
+    words::duration(elapsed_us.saturating_mul(1_000))
 }
 
 fn plural(count: u64, what: &str) -> String {
@@ -478,6 +558,8 @@ fn plural(count: u64, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::{record::HookLedger, show::sample};
 
@@ -500,8 +582,7 @@ mod tests {
     fn a_failure_tells_the_story_from_the_top() {
         let expected = "\
 18:31:02.123 FAIL curl[4242] -> 10.9.1.1:443 (from 10.9.0.1:43210)  firewall-drop  ETIMEDOUT  3.1 s
-            curl[4242] could not reach 10.9.1.1:443: nftables on this host dropped its 3 SYNs on
-              OUTPUT
+            nftables on this host dropped its 3 SYNs on OUTPUT
        why  connect() timed out after 3.1 s (ETIMEDOUT)
             3 SYNs were sent and none was answered
             the kernel dropped all 3: NETFILTER_DROP at nft_do_chain
@@ -529,12 +610,13 @@ mod tests {
         let Some(process) = failure.process.as_mut() else {
             panic!("no process")
         };
-        process.cmdline = Some("x".repeat(1000));
+        process.cmdline = Some("ä".repeat(1000));
         let text = plain(failure);
-        assert!(text.contains("xxx...\n"), "{text}");
+        let cut = format!("{}…\n", "ä".repeat(200));
+        assert!(text.contains(&cut), "{text}");
         for part in [
             "18:31:02.123 info curl[4242]",
-            "abandoned (stuck on no-answer)  3.1 s\n",
+            "abandoned (likely, stuck on no-answer)  3.1 s\n",
             "RST received, netns 4026531840, by socket\n",
             "ICMP error sent: type 3 code 1 (EHOSTUNREACH), netns 4026531841, by addresses\n",
             "   missing  no drop reasons on this kernel\n",
@@ -587,6 +669,9 @@ mod tests {
         let mut event = sample::event();
         event.process.clone_from(&failure.process);
         event.summary = evil.to_owned();
+        for fact in ["reason", "location", "hook", "device"] {
+            event.detail.insert(fact.to_owned(), evil.into());
+        }
         let mut connection = sample::connection();
         connection.process.clone_from(&failure.process);
         for record in [
@@ -630,18 +715,157 @@ mod tests {
         );
         assert_eq!(
             text(&Record::Event(Box::new(sample::event())), false),
-            "18:31:02.123 seen skb:kfree_skb  curl[4242] 10.9.0.1:43210 -> 10.9.1.1:443  SYN \
-             dropped: NETFILTER_DROP at nft_do_chain  by socket\n"
+            "18:31:02.123 seen kfree_skb  curl[4242] 10.9.0.1:43210 -> 10.9.1.1:443  SYN dropped: \
+             NETFILTER_DROP at nft_do_chain, hook output, device eth0  by socket\n"
         );
+    }
+
+    #[test]
+    fn an_event_that_is_not_yet_joined_says_so() {
         let mut event = sample::event();
         event.process = None;
-        event.socket = None;
         event.matched_by = None;
         assert_eq!(
-            text(&Record::Event(Box::new(event)), false),
-            "18:31:02.123 seen skb:kfree_skb  SYN dropped: NETFILTER_DROP at nft_do_chain  \
-             (no connection)\n"
+            text(&Record::Event(Box::new(event.clone())), false),
+            "18:31:02.123 seen kfree_skb  10.9.0.1:43210 -> 10.9.1.1:443  SYN dropped: \
+             NETFILTER_DROP at nft_do_chain, hook output, device eth0  not yet joined\n"
         );
+        event.socket = None;
+        event.detail.clear();
+        assert_eq!(
+            text(&Record::Event(Box::new(event)), false),
+            "18:31:02.123 seen kfree_skb  dropped: NETFILTER_DROP  not yet joined\n"
+        );
+    }
+
+    #[test]
+    fn an_event_shows_the_facts_that_its_summary_leaves_out() {
+        let mut event = sample::event();
+        for (hook, summary, facts, expected) in [
+            (
+                "kfree_skb",
+                "dropped: NO_SOCKET",
+                json!({"reason": "NO_SOCKET", "location": "tcp_v4_rcv", "tcp_flags": 0xc2,
+                       "hook": null, "device": "lo"}),
+                "SYN found no listener: NO_SOCKET at tcp_v4_rcv, device lo",
+            ),
+            (
+                "kfree_skb",
+                "dropped: no reason",
+                json!({"reason": null, "location": "ip_error", "tcp_flags": 18}),
+                "SYN-ACK dropped: no reason given at ip_error",
+            ),
+            (
+                "kfree_skb",
+                "RST dropped: TCP_RESET at tcp_v4_rcv",
+                json!({"reason": "TCP_RESET", "location": "tcp_v4_rcv", "tcp_flags": 20}),
+                "RST dropped: TCP_RESET at tcp_v4_rcv",
+            ),
+            (
+                "tcp_send_reset",
+                "RST sent",
+                json!({"reason": "NO_SOCKET"}),
+                "RST sent: NO_SOCKET",
+            ),
+            (
+                "tcp_receive_reset",
+                "RST received",
+                json!({}),
+                "RST received",
+            ),
+        ] {
+            event.hook = hook.to_owned();
+            event.summary = summary.to_owned();
+            event.detail = serde_json::from_value(facts).unwrap();
+            assert_eq!(happened(&event), expected);
+        }
+    }
+
+    #[test]
+    fn packets_are_named_by_their_flags() {
+        for (flags, kind) in [
+            (2, "SYN"),
+            (18, "SYN-ACK"),
+            (4, "RST"),
+            (20, "RST"),
+            (16, "segment"),
+        ] {
+            assert_eq!(packet_kind(flags), kind);
+        }
+    }
+
+    #[test]
+    fn a_missing_listener_is_no_firewall() {
+        let mut failure = sample::failure();
+        failure.drops[0] = Drop {
+            reason: Some("NO_SOCKET".to_owned()),
+            location: Some("tcp_v4_rcv".to_owned()),
+            hook: None,
+            engine: None,
+            count: 1,
+            direction: "rx".to_owned(),
+            device: Some("lo".to_owned()),
+            matched_by: MatchedBy::Tuple,
+            ..failure.drops[0].clone()
+        };
+        let seen = |failure: &Failure| dropped(&failure.drops[0]).replace(GLUE, " ");
+        assert_eq!(
+            seen(&failure),
+            "1 x SYN found no listener: NO_SOCKET at tcp_v4_rcv, device lo, netns 4026531840, by \
+             addresses"
+        );
+        failure.drops[0].packet = "segment".to_owned();
+        assert!(seen(&failure).starts_with("1 x segment found no socket: NO_SOCKET at"));
+        // There the accept queue was full.
+        failure.drops[0].location = Some("cookie_v4_check".to_owned());
+        assert!(seen(&failure).starts_with("1 x segment rx dropped: NO_SOCKET at cookie_v4"));
+    }
+
+    #[test]
+    fn doubt_stands_behind_the_cause() {
+        let mut failure = sample::failure();
+        for (confidence, headline, place) in [
+            (
+                Confidence::Likely,
+                "  firewall-drop (likely)  ETIMEDOUT  3.1 s\n",
+                "     where  likely, ",
+            ),
+            (
+                Confidence::Unknown,
+                "  firewall-drop (not sure)  ETIMEDOUT  3.1 s\n",
+                "     where  not sure, ",
+            ),
+        ] {
+            failure.confidence = confidence;
+            let text = plain(failure.clone());
+            assert!(text.contains(headline) && text.contains(place), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_news_stands_first_only_where_the_rest_repeats_the_headline() {
+        let mut failure = sample::failure();
+        assert_eq!(
+            news(&failure),
+            "nftables on this host dropped its 3 SYNs on OUTPUT"
+        );
+        for summary in [
+            "curl[4243] could not reach 10.9.1.1:443: another process",
+            "curl[4242] could not reach 10.9.1.1:4430: another port",
+            "curl[4242] could not reach 10.9.1.1:443: ",
+            "nothing is repeated",
+        ] {
+            failure.summary = summary.to_owned();
+            assert_eq!(news(&failure), summary);
+        }
+        // Names may hold anything.
+        if let Some(process) = failure.process.as_mut() {
+            process.comm = "a: b".to_owned();
+        }
+        failure.summary = "a: b[4242] could not reach 10.9.1.1:443: c: d".to_owned();
+        assert_eq!(news(&failure), "c: d");
+        failure.process = None;
+        assert_eq!(news(&failure), failure.summary);
     }
 
     #[test]
@@ -674,23 +898,39 @@ mod tests {
         );
         assert_eq!(
             closing(&ledger),
-            "tcpwhy: 1 failure, 10 shown, 2 filtered out; LOST: 1 failures without a record; 7 \
+            "tcpwhy: 1 failure, 10 shown, 2 filtered out; LOST: 1 failure without a record; 7 \
              events, ring buffer full (--ring-size)"
         );
     }
 
     #[test]
-    fn lengths_of_time_are_short() {
+    fn counts_of_losses_agree_with_their_nouns() {
+        let mut ledger = Ledger {
+            evicted: 1,
+            ..Ledger::default()
+        };
+        assert_eq!(
+            closing(&ledger),
+            "tcpwhy: 0 failures, 0 shown; LOST: 1 attempt whose beginning is not known (older \
+             than tcpwhy, or more than --max-attempts at once)"
+        );
+        ledger.evicted = 2;
+        assert!(closing(&ledger).contains("LOST: 2 attempts whose "));
+    }
+
+    #[test]
+    fn the_headline_and_the_why_lines_agree_on_the_time() {
         for (elapsed_us, text) in [
-            (0, "0 us"),
-            (340, "340 us"),
+            (0, "0 µs"),
+            (340, "340 µs"),
             (1_000, "1 ms"),
-            (12_345, "12.3 ms"),
-            (3_100_000, "3.1 s"),
-            (59_999_999, "59.9 s"),
-            (127_000_000, "2 min 7 s"),
+            (820_000, "820 ms"),
+            (3_059_999, "3.1 s"),
+            (59_999_999, "60.0 s"),
+            (127_000_000, "127.0 s"),
         ] {
             assert_eq!(elapsed(elapsed_us), text);
+            assert_eq!(elapsed(elapsed_us), words::duration(elapsed_us * 1_000));
         }
     }
 }
