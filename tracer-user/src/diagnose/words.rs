@@ -11,8 +11,8 @@ pub(crate) fn duration(ns: u64) -> String {
     #[allow(clippy::cast_precision_loss, reason = "for people, with two digits")]
     let seconds = ns as f64 / 1e9;
     match ns {
-        0..1_000_000 => format!("{} µs", ns / 1000),
-        1_000_000..1_000_000_000 => format!("{} ms", ns / 1_000_000),
+        0..999_500 => format!("{} µs", (ns + 500) / 1000),
+        999_500..999_500_000 => format!("{} ms", (ns + 500_000) / 1_000_000),
         _ => format!("{seconds:.1} s"),
     }
 }

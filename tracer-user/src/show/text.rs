@@ -282,6 +282,11 @@ pub fn closing(ledger: &Ledger) -> String {
         (sum(|hook| hook.rate_limited), "event", ", rate-limited"),
         (
             ledger.evicted,
+            "piece",
+            " of evidence forgotten, too much at once",
+        ),
+        (
+            ledger.unowned,
             "attempt",
             " whose beginning is not known (older than tcpwhy, or more than --max-attempts at once)",
         ),
@@ -906,7 +911,7 @@ mod tests {
     #[test]
     fn counts_of_losses_agree_with_their_nouns() {
         let mut ledger = Ledger {
-            evicted: 1,
+            unowned: 1,
             ..Ledger::default()
         };
         assert_eq!(
@@ -914,7 +919,7 @@ mod tests {
             "tcpwhy: 0 failures, 0 shown; LOST: 1 attempt whose beginning is not known (older \
              than tcpwhy, or more than --max-attempts at once)"
         );
-        ledger.evicted = 2;
+        ledger.unowned = 2;
         assert!(closing(&ledger).contains("LOST: 2 attempts whose "));
     }
 
