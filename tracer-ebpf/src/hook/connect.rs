@@ -75,13 +75,8 @@ fn begin(ctx: &SockAddrContext, family: u16, remote: [u8; 16]) -> i32 {
             unsent::emit(Hook::Connect, sk, entry, RETRIED, 0);
         }
     }
-    let Some(mut caller) = owner::current() else {
-        count::attempt(Attempts::Filtered);
-        return ALLOW;
-    };
-    caller.flags |= owner_flag::FROM_CONNECT;
-    let entry = Entry {
-        owner: caller,
+    let mut entry = Entry {
+        owner: owner::NOBODY,
         start_ns: ring::now_ns(),
         // SAFETY: the context of this program type.
         cookie: unsafe { bpf_get_socket_cookie(ctx.as_ptr()) },
@@ -94,6 +89,11 @@ fn begin(ctx: &SockAddrContext, family: u16, remote: [u8; 16]) -> i32 {
         cgroup_err: decided_before(),
         pending_slot: 0,
     };
+    if owner::take_current(&mut entry.owner) == 0 {
+        count::attempt(Attempts::Filtered);
+        return ALLOW;
+    }
+    entry.owner.flags |= owner_flag::FROM_CONNECT;
     if table::put(sk, &entry) {
         count::attempt(Attempts::Begun);
     } else {
@@ -158,12 +158,8 @@ fn returned(sk: u64, sockaddr: u64, err: i32) {
         AF_INET6 => read(sockaddr, 8),
         _ => return,
     };
-    let Some(caller) = owner::current() else {
-        count::attempt(Attempts::Filtered);
-        return;
-    };
     let mut entry = Entry {
-        owner: caller,
+        owner: owner::NOBODY,
         start_ns: ring::now_ns(),
         cookie: 0,
         remote,
@@ -175,5 +171,9 @@ fn returned(sk: u64, sockaddr: u64, err: i32) {
         cgroup_err: 0,
         pending_slot: 0,
     };
+    if owner::take_current(&mut entry.owner) == 0 {
+        count::attempt(Attempts::Filtered);
+        return;
+    }
     unsent::emit(Hook::ConnectReturn, sk, &raw mut entry, RETURNED, err);
 }

@@ -33,8 +33,8 @@ pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
             (*event).head = ring::head(kind::RETRANSMIT, sk, attempt_ns);
-            (*event).tuple = socket::tuple(sk);
-            (*event).path = socket::path(sk);
+            socket::tuple(&raw mut (*event).tuple, sk);
+            socket::path(&raw mut (*event).path, sk);
             (*event).err = match layout!(arg_retransmit_err) {
                 ABSENT => 0,
                 _ => ctx.arg::<u64>(2) as i32,
@@ -59,7 +59,7 @@ pub(crate) fn tcp_retransmit_synack(ctx: RawTracePointContext) -> i32 {
         unsafe {
             (*event).head = ring::head(kind::SYNACK_RETRANSMIT, listener, 0);
             // A request is a mini-socket: it has what `sock_common` has, and no `inet_sport`.
-            (*event).tuple = socket::tuple(request);
+            socket::tuple(&raw mut (*event).tuple, request);
             (*event).tuple.local_port = read(request, layout!(sock_num));
             (*event).tuple.state = state::NEW_SYN_RECV;
             (*event).client_isn = read(request, layout!(request_rcv_isn));
