@@ -140,7 +140,7 @@ fn emit(
             socket::device(&raw mut (*event).path, dev);
             (*event).stack = [0; STACK_DEPTH];
             // A closed port is not worth a walk of the stack: its place is always the same.
-            (*event).stack_depth = if reason == setting!(no_socket) {
+            (*event).stack_depth = if reason != ABSENT && reason == setting!(no_socket) {
                 0
             } else {
                 take_stack(ctx, &raw mut (*event).stack)
