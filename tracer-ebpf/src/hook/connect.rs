@@ -138,15 +138,27 @@ pub(crate) fn inet_stream_connect(ctx: FExitContext) -> i32 {
         return 0;
     }
     let sk: u64 = read(ctx.arg::<u64>(0), layout!(socket_sk));
-    let was_sent = read::<u32>(sk, layout!(tcp_segs_out)) != 0;
     if read::<u16>(sk, layout!(sock_protocol)) != IPPROTO_TCP
         || socket::tcp_state(sk) != state::CLOSE
-        || was_sent
     {
         return 0;
     }
-    returned(sk, ctx.arg(1), err);
+    match table::any(sk) {
+        Some(entry) => told_already(sk, entry, err),
+        None => returned(sk, ctx.arg(1), err),
+    }
     0
+}
+
+/// The failure of an attempt that came to `SYN_SENT`, whether this call made it or an earlier one.
+#[inline(always)]
+fn told_already(sk: u64, entry: *mut Entry, err: i32) {
+    // SAFETY: a map value.
+    if unsafe { (*entry).phase } == phase::FAILED_UNSENT {
+        unsent::emit(Hook::ConnectReturn, sk, entry, RETURNED, err);
+    }
+    // The next `connect()` on this socket is another attempt.
+    table::remove(sk);
 }
 
 /// The destination of `connect()` stands in the `sockaddr` that it was given.

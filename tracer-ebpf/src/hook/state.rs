@@ -155,8 +155,11 @@ fn failed(sk: *const u8, old: u32, new: u32) -> u32 {
         Some(entry) => {
             emit(address, entry, old, new, cookie);
             // SAFETY: a map value.
-            pending::add(unsafe { (*entry).pending_slot }, -1);
-            table::remove(address);
+            let entry = unsafe { &mut *entry };
+            pending::add(entry.pending_slot, -1);
+            // It stays until the socket is gone, or used again: `connect()` may yet return this
+            // failure, and by then the socket has forgotten that it ever sent a SYN.
+            entry.phase = if is_without_errno(address) { phase::FAILED_UNSENT } else { phase::FAILED };
         }
         None => {
             count::attempt(Attempts::Unowned);
@@ -164,6 +167,12 @@ fn failed(sk: *const u8, old: u32, new: u32) -> u32 {
         }
     }
     0
+}
+
+/// No SYN was made: the errno goes to the caller alone.
+#[inline(always)]
+fn is_without_errno(sk: u64) -> bool {
+    read::<u32>(sk, layout!(sock_err)) == 0 && read::<u32>(sk, layout!(tcp_segs_out)) == 0
 }
 
 /// Both ends sent a SYN. A socket that a listener made is no attempt, and not in the table.
