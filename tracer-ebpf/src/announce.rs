@@ -15,17 +15,24 @@ pub(crate) fn attempt(hook: Hook, sk: u64, entry: *mut Entry) -> u64 {
     // SAFETY: a map value; other CPUs may announce it too, and twice does no harm.
     let entry = unsafe { &mut *entry };
     if entry.announced == 0 {
-        process(hook, entry.owner.tgid);
-        let sent = ring::emit::<Attempt>(hook, |event| {
-            // SAFETY: reserved memory of that size; every field is written.
-            unsafe {
-                (*event).head = ring::head(kind::ATTEMPT, sk, entry.start_ns);
-                (*event).owner = entry.owner;
-            }
-        });
-        entry.announced = sent as u32;
+        hand_over(hook, sk, entry);
     }
     entry.start_ns
+}
+
+/// A frame of its own: the frames of a chain of calls may have 512 bytes together.
+#[inline(never)]
+fn hand_over(hook: Hook, sk: u64, entry: &mut Entry) -> u32 {
+    process(hook, entry.owner.tgid);
+    let sent = ring::emit::<Attempt>(hook, |event| {
+        // SAFETY: reserved memory of that size; every field is written.
+        unsafe {
+            (*event).head = ring::head(kind::ATTEMPT, sk, entry.start_ns);
+            (*event).owner = entry.owner;
+        }
+    });
+    entry.announced = sent as u32;
+    entry.announced
 }
 
 #[inline(always)]

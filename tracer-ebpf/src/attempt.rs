@@ -11,6 +11,10 @@ pub mod phase {
     pub const SYN_SENT: u32 = 2;
     /// Came up, and is followed to its end (`--all`).
     pub const OPEN: u32 = 3;
+    /// Failed, and that was handed over; `connect()` may yet return the errno.
+    pub const FAILED: u32 = 4;
+    /// Likewise, but no SYN was made, and only the return of `connect()` tells the errno.
+    pub const FAILED_UNSENT: u32 = 5;
 }
 
 wire! {

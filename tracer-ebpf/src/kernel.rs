@@ -52,6 +52,24 @@ pub(crate) fn read<T: Copy>(address: u64, offset: u32) -> T {
     unsafe { value.assume_init() }
 }
 
+/// As [`read`], straight into a record: a value that passes through the frame takes its place there.
+///
+/// # Safety
+/// `to` is valid for writes.
+#[inline(always)]
+pub(crate) unsafe fn read_to<T: Copy>(to: *mut T, address: u64, offset: u32) {
+    // SAFETY: as the caller promises; the helper checks the address, and zeroes the destination
+    // where it faults.
+    unsafe {
+        if address != 0 && offset != ABSENT {
+            let from = (address + offset as u64) as *const _;
+            bpf_probe_read_kernel(to.cast(), size_of::<T>() as u32, from);
+        } else {
+            to.write_bytes(0, 1);
+        }
+    }
+}
+
 /// Reads a value inside a BTF-typed pointer that the verifier trusts (a `tp_btf` argument):
 /// no helper call, and a wrong offset is refused at load time.
 ///

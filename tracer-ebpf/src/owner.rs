@@ -50,7 +50,7 @@ static PROCESSES: LruHashMap<u32, Known> = LruHashMap::with_max_entries(8192, 0)
 pub(crate) static FOLLOWED: LruHashMap<u32, u64> = LruHashMap::with_max_entries(16_384, 0);
 
 /// Nothing known: lies in `.rodata` since it is larger than a BPF stack.
-static NOBODY: Known = Known {
+static NOTHING: Known = Known {
     process: Process {
         head: Head {
             kind: 0,
@@ -98,43 +98,54 @@ pub(crate) fn started_ns(leader: u64) -> u64 {
     read(leader, layout!(task_start_boottime))
 }
 
-/// The caller of `connect()`, or `None` where a filter leaves it out.
-#[inline(always)]
-pub(crate) fn current() -> Option<Owner> {
+/// An owner that [`take_current`] has not filled in.
+pub(crate) const NOBODY: Owner = Owner {
+    started_ns: 0,
+    exec_id: 0,
+    cgroup_id: 0,
+    tgid: 0,
+    tid: 0,
+    uid: 0,
+    flags: 0,
+    comm: [0; COMM_LEN],
+    thread_comm: [0; COMM_LEN],
+};
+
+/// Takes the caller of `connect()`; 0 where a filter leaves it out. A frame of its own: the frames of
+/// a chain of calls may have 512 bytes together.
+#[inline(never)]
+pub(crate) fn take_current(owner: &mut Owner) -> u32 {
     let pid_tgid = bpf_get_current_pid_tgid();
     let tgid = (pid_tgid >> 32) as u32;
     let uid = bpf_get_current_uid_gid() as u32;
     if !is_watched(tgid, uid) {
-        return None;
+        return 0;
     }
     let task = current_task();
     let leader: u64 = read(task, layout!(task_group_leader));
     let kernel_thread = task_flags(task) & PF_KTHREAD != 0;
-    let mut owner = Owner {
-        started_ns: started_ns(leader),
-        exec_id: exec_id(leader),
-        // SAFETY: no preconditions.
-        cgroup_id: unsafe { bpf_get_current_cgroup_id() },
-        tgid,
-        tid: pid_tgid as u32,
-        uid,
-        flags: if kernel_thread {
-            owner_flag::KERNEL_THREAD
-        } else {
-            0
-        },
-        comm: read(leader, layout!(task_comm)),
-        thread_comm: [0; COMM_LEN],
+    owner.started_ns = started_ns(leader);
+    owner.exec_id = exec_id(leader);
+    // SAFETY: no preconditions.
+    owner.cgroup_id = unsafe { bpf_get_current_cgroup_id() };
+    owner.tgid = tgid;
+    owner.tid = pid_tgid as u32;
+    owner.uid = uid;
+    owner.flags = if kernel_thread {
+        owner_flag::KERNEL_THREAD
+    } else {
+        0
     };
+    owner.comm = read(leader, layout!(task_comm));
     // SAFETY: the destination is as long as said.
     unsafe { bpf_get_current_comm(owner.thread_comm.as_mut_ptr().cast(), COMM_LEN as u32) };
     if setting!(follow_command) != 0 && !is_followed(tgid, owner.started_ns) {
-        return None;
+        return 0;
     }
     if !kernel_thread {
-        remember(&owner, leader);
+        remember(owner, leader);
     }
-    Some(owner)
+    1
 }
 
 #[inline(always)]
@@ -189,8 +200,8 @@ fn remember(owner: &Owner, leader: u64) {
 #[inline(never)]
 fn take_identity(owner: &Owner, leader: u64) -> u32 {
     // By reference: by value it would pass over the stack.
-    let nobody: &Known = &NOBODY;
-    if PROCESSES.insert(owner.tgid, nobody, 0).is_err() {
+    let nothing: &Known = &NOTHING;
+    if PROCESSES.insert(owner.tgid, nothing, 0).is_err() {
         return 0;
     }
     let Some(known) = known(owner.tgid) else {

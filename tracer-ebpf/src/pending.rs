@@ -4,7 +4,7 @@
 use aya_ebpf::{macros::map, maps::Array, maps::PerCpuArray};
 use tracer_ebpf::{
     counter::{Count, Hook},
-    event::{Packet, Tuple},
+    event::Packet,
 };
 
 use crate::{atomic, count, kernel::setting, ring};
@@ -87,8 +87,8 @@ pub(crate) fn wants(hook: Hook, packet: &Packet) -> bool {
 
 /// Whether somebody on this host is connecting to the local end of a listener's request.
 #[inline(always)]
-pub(crate) fn wants_answer(hook: Hook, request: &Tuple) -> bool {
-    if !is_awaited(slot(&request.local, request.local_port)) {
+pub(crate) fn wants_answer(hook: Hook, local: &[u8; 16], local_port: u16) -> bool {
+    if !is_awaited(slot(local, local_port)) {
         return false;
     }
     count::hook(hook, Count::Seen);

@@ -5,7 +5,7 @@ use tracer_ebpf::{
     event::{Path, Tuple, device},
 };
 
-use crate::kernel::{self, layout, read};
+use crate::kernel::{self, layout, read, read_to};
 
 pub(crate) const AF_INET: u16 = 2;
 pub(crate) const AF_INET6: u16 = 10;
@@ -51,46 +51,92 @@ fn is_mapped(address: &[u8; 16]) -> bool {
     same
 }
 
-/// The two ends of a full socket. `inet_sport` keeps the local port when `skc_num` is 0 already.
 #[inline(always)]
-pub(crate) fn tuple(sk: u64) -> Tuple {
-    let family: u16 = read(sk, layout!(sock_family));
-    let mut local = mapped(read(sk, layout!(sock_rcv_saddr)));
-    let mut remote = mapped(read(sk, layout!(sock_daddr)));
-    if family == AF_INET6 && layout!(sock_v6_daddr) != ABSENT {
-        let v6: [u8; 16] = read(sk, layout!(sock_v6_daddr));
-        if !is_mapped(&v6) {
-            remote = v6;
-            local = read(sk, layout!(sock_v6_rcv_saddr));
+pub(crate) fn family(sk: u64) -> u16 {
+    read(sk, layout!(sock_family))
+}
+
+#[inline(always)]
+pub(crate) fn remote_port(sk: u64) -> u16 {
+    u16::from_be(read(sk, layout!(sock_dport)))
+}
+
+/// The remote address alone.
+#[inline(always)]
+pub(crate) fn remote(sk: u64) -> [u8; 16] {
+    if family(sk) == AF_INET6 && layout!(sock_v6_daddr) != ABSENT {
+        // An IPv4 address on an IPv6 socket stands here in its mapped form.
+        return read(sk, layout!(sock_v6_daddr));
+    }
+    mapped(read(sk, layout!(sock_daddr)))
+}
+
+/// Writes the two ends of a full socket. `inet_sport` keeps the local port when `skc_num` is 0
+/// already.
+///
+/// # Safety
+/// `to` is valid for writes.
+#[inline(always)]
+pub(crate) unsafe fn tuple(to: *mut Tuple, sk: u64) {
+    let family = family(sk);
+    // SAFETY: as the caller promises.
+    unsafe {
+        (*to).local = mapped(read(sk, layout!(sock_rcv_saddr)));
+        (*to).remote = mapped(read(sk, layout!(sock_daddr)));
+        if family == AF_INET6 && layout!(sock_v6_daddr) != ABSENT {
+            let v6: [u8; 16] = read(sk, layout!(sock_v6_daddr));
+            if !is_mapped(&v6) {
+                (*to).remote = v6;
+                read_to(&raw mut (*to).local, sk, layout!(sock_v6_rcv_saddr));
+            }
         }
-    }
-    Tuple {
-        local,
-        remote,
-        local_port: u16::from_be(read(sk, layout!(inet_sport))),
-        remote_port: u16::from_be(read(sk, layout!(sock_dport))),
-        family,
-        protocol: read(sk, layout!(sock_protocol)),
-        netns: netns(sk),
-        state: tcp_state(sk),
+        (*to).local_port = u16::from_be(read(sk, layout!(inet_sport)));
+        (*to).remote_port = remote_port(sk);
+        (*to).family = family;
+        read_to(&raw mut (*to).protocol, sk, layout!(sock_protocol));
+        (*to).netns = netns(sk);
+        (*to).state = tcp_state(sk);
     }
 }
 
-/// The device that a full socket sends through.
+/// The local address of a socket, or of a listener's request.
 #[inline(always)]
-pub(crate) fn path(sk: u64) -> Path {
-    device(read(read(sk, layout!(sock_dst_cache)), layout!(dst_dev)))
+pub(crate) fn local(sk: u64) -> [u8; 16] {
+    if family(sk) == AF_INET6 && layout!(sock_v6_rcv_saddr) != ABSENT {
+        return read(sk, layout!(sock_v6_rcv_saddr));
+    }
+    mapped(read(sk, layout!(sock_rcv_saddr)))
 }
 
-/// A `struct net_device *`; all zero where it is 0.
+/// Writes the device that a full socket sends through.
+///
+/// # Safety
+/// `to` is valid for writes.
 #[inline(always)]
-pub(crate) fn device(dev: u64) -> Path {
+pub(crate) unsafe fn path(to: *mut Path, sk: u64) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        device(
+            to,
+            read(read(sk, layout!(sock_dst_cache)), layout!(dst_dev)),
+        );
+    };
+}
+
+/// Writes what a `struct net_device *` tells; all zero where it is 0.
+///
+/// # Safety
+/// `to` is valid for writes.
+#[inline(always)]
+pub(crate) unsafe fn device(to: *mut Path, dev: u64) {
     let made = read::<u64>(dev, layout!(dev_link_ops)) != 0;
-    Path {
-        device: read(dev, layout!(dev_name)),
-        device_index: read(dev, layout!(dev_ifindex)),
-        flags: read::<u32>(dev, layout!(dev_flags)) | if made { device::VIRTUAL } else { 0 },
-        link_state: read::<u64>(dev, layout!(dev_state)) as u32,
-        mtu: read(dev, layout!(dev_mtu)),
+    let flags = read::<u32>(dev, layout!(dev_flags));
+    // SAFETY: as the caller promises.
+    unsafe {
+        read_to(&raw mut (*to).device, dev, layout!(dev_name));
+        read_to(&raw mut (*to).device_index, dev, layout!(dev_ifindex));
+        (*to).flags = flags | if made { device::VIRTUAL } else { 0 };
+        (*to).link_state = read::<u64>(dev, layout!(dev_state)) as u32;
+        read_to(&raw mut (*to).mtu, dev, layout!(dev_mtu));
     }
 }

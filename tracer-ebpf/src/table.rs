@@ -1,14 +1,24 @@
 //! The table of attempts under way, keyed by socket address.
 
 use aya_ebpf::{macros::map, maps::LruHashMap};
-use tracer_ebpf::attempt::Entry;
+use tracer_ebpf::attempt::{Entry, phase};
 
 /// Least recently used goes first. User space sets its real size (`--max-attempts`).
 #[map]
 static ATTEMPTS: LruHashMap<u64, Entry> = LruHashMap::with_max_entries(65_536, 0);
 
+/// The attempt that a socket makes; none once it has failed.
 #[inline(always)]
 pub(crate) fn get(sk: u64) -> Option<*mut Entry> {
+    let entry = any(sk)?;
+    // SAFETY: a map value.
+    let phase = unsafe { (*entry).phase };
+    (phase != phase::FAILED && phase != phase::FAILED_UNSENT).then_some(entry)
+}
+
+/// The last attempt of a socket, under way or failed.
+#[inline(always)]
+pub(crate) fn any(sk: u64) -> Option<*mut Entry> {
     ATTEMPTS.get_ptr_mut(sk)
 }
 

@@ -78,12 +78,8 @@ fn begin(ctx: &SockAddrContext, family: u16, remote: [u8; 16]) -> i32 {
             unsent::emit(Hook::Connect, sk, entry, RETRIED, 0);
         }
     }
-    let Some(mut caller) = owner::current() else {
-        return ALLOW;
-    };
-    caller.flags |= owner_flag::FROM_CONNECT;
-    let entry = Entry {
-        owner: caller,
+    let mut entry = Entry {
+        owner: owner::NOBODY,
         start_ns: ring::now_ns(),
         // SAFETY: the context of this program type.
         cookie: unsafe { bpf_get_socket_cookie(ctx.as_ptr()) },
@@ -96,6 +92,10 @@ fn begin(ctx: &SockAddrContext, family: u16, remote: [u8; 16]) -> i32 {
         cgroup_err: decided_before(),
         pending_slot: 0,
     };
+    if owner::take_current(&mut entry.owner) == 0 {
+        return ALLOW;
+    }
+    entry.owner.flags |= owner_flag::FROM_CONNECT;
     if table::put(sk, &entry) {
         count::attempt(Attempts::Begun);
     } else {
@@ -140,15 +140,27 @@ pub(crate) fn inet_stream_connect(ctx: FExitContext) -> i32 {
         return 0;
     }
     let sk: u64 = read(ctx.arg::<u64>(0), layout!(socket_sk));
-    let was_sent = read::<u32>(sk, layout!(tcp_segs_out)) != 0;
     if read::<u16>(sk, layout!(sock_protocol)) != IPPROTO_TCP
         || socket::tcp_state(sk) != state::CLOSE
-        || was_sent
     {
         return 0;
     }
-    returned(sk, ctx.arg(1), err);
+    match table::any(sk) {
+        Some(entry) => told_already(sk, entry, err),
+        None => returned(sk, ctx.arg(1), err),
+    }
     0
+}
+
+/// The failure of an attempt that came to `SYN_SENT`, whether this call made it or an earlier one.
+#[inline(always)]
+fn told_already(sk: u64, entry: *mut Entry, err: i32) {
+    // SAFETY: a map value.
+    if unsafe { (*entry).phase } == phase::FAILED_UNSENT {
+        unsent::emit(Hook::ConnectReturn, sk, entry, RETURNED, err);
+    }
+    // The next `connect()` on this socket is another attempt.
+    table::remove(sk);
 }
 
 /// The destination of `connect()` stands in the `sockaddr` that it was given.
@@ -160,12 +172,8 @@ fn returned(sk: u64, sockaddr: u64, err: i32) {
         AF_INET6 => read(sockaddr, 8),
         _ => return,
     };
-    let Some(caller) = owner::current() else {
-        count::hook(Hook::ConnectReturn, Count::Filtered);
-        return;
-    };
     let mut entry = Entry {
-        owner: caller,
+        owner: owner::NOBODY,
         start_ns: ring::now_ns(),
         cookie: 0,
         remote,
@@ -177,5 +185,9 @@ fn returned(sk: u64, sockaddr: u64, err: i32) {
         cgroup_err: 0,
         pending_slot: 0,
     };
+    if owner::take_current(&mut entry.owner) == 0 {
+        count::hook(Hook::ConnectReturn, Count::Filtered);
+        return;
+    }
     unsent::emit(Hook::ConnectReturn, sk, &raw mut entry, RETURNED, err);
 }

@@ -9,7 +9,7 @@ use crate::{pending, table};
 #[raw_tracepoint(tracepoint = "tcp_destroy_sock")]
 pub(crate) fn tcp_destroy_sock(ctx: RawTracePointContext) -> i32 {
     let sk: u64 = ctx.arg(0);
-    let Some(entry) = table::get(sk) else {
+    let Some(entry) = table::any(sk) else {
         return 0;
     };
     // SAFETY: a map value.

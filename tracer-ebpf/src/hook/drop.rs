@@ -139,10 +139,10 @@ fn emit(
             (*event).socket_state = if sk == 0 { 0 } else { socket::tcp_state(sk) };
             (*event).route_err = route_error(skb);
             (*event).conntrack = packet::conntrack(skb);
-            (*event).path = socket::device(dev);
+            socket::device(&raw mut (*event).path, dev);
             (*event).stack = [0; STACK_DEPTH];
             // A closed port is not worth a walk of the stack: its place is always the same.
-            (*event).stack_depth = if reason == setting!(no_socket) {
+            (*event).stack_depth = if reason != ABSENT && reason == setting!(no_socket) {
                 0
             } else {
                 take_stack(ctx, &raw mut (*event).stack)

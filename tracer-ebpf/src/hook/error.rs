@@ -31,7 +31,7 @@ pub(crate) fn inet_sk_error_report(ctx: RawTracePointContext) -> i32 {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
             (*event).head = ring::head(kind::SOCKET_ERROR, sk, attempt_ns);
-            (*event).tuple = socket::tuple(sk);
+            socket::tuple(&raw mut (*event).tuple, sk);
             (*event).err = read(sk, layout!(sock_err));
             (*event).err_soft = err_soft;
         }

@@ -63,7 +63,7 @@ pub(crate) fn tcp_receive_reset(ctx: RawTracePointContext) -> i32 {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
             (*event).head = ring::head(kind::RESET_RECEIVED, sk, attempt_ns);
-            (*event).tuple = socket::tuple(sk);
+            socket::tuple(&raw mut (*event).tuple, sk);
         }
     });
     0

@@ -33,8 +33,8 @@ pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
             (*event).head = ring::head(kind::RETRANSMIT, sk, attempt_ns);
-            (*event).tuple = socket::tuple(sk);
-            (*event).path = socket::path(sk);
+            socket::tuple(&raw mut (*event).tuple, sk);
+            socket::path(&raw mut (*event).path, sk);
             (*event).err = match layout!(arg_retransmit_err) {
                 ABSENT => 0,
                 _ => ctx.arg::<u64>(2) as i32,
@@ -54,17 +54,17 @@ pub(crate) fn tcp_retransmit_synack(ctx: RawTracePointContext) -> i32 {
     let listener: u64 = ctx.arg(0);
     let request: u64 = ctx.arg(1);
     // A request is a mini-socket: it has what `sock_common` has, and no `inet_sport`.
-    let mut tuple = socket::tuple(request);
-    tuple.local_port = read(request, layout!(sock_num));
-    tuple.state = state::NEW_SYN_RECV;
-    if !pending::wants_answer(Hook::SynackRetransmit, &tuple) {
+    let local_port: u16 = read(request, layout!(sock_num));
+    if !pending::wants_answer(Hook::SynackRetransmit, &socket::local(request), local_port) {
         return 0;
     }
     ring::emit::<SynackRetransmit>(Hook::SynackRetransmit, |event| {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
             (*event).head = ring::head(kind::SYNACK_RETRANSMIT, listener, 0);
-            (*event).tuple = tuple;
+            socket::tuple(&raw mut (*event).tuple, request);
+            (*event).tuple.local_port = local_port;
+            (*event).tuple.state = state::NEW_SYN_RECV;
             (*event).client_isn = read(request, layout!(request_rcv_isn));
             (*event).retransmits = read::<u8>(request, layout!(request_num_retrans)) as u32;
         }

@@ -12,7 +12,7 @@ use tracer_ebpf::{
 
 use crate::{
     announce, count,
-    kernel::{layout, read, read_trusted, setting},
+    kernel::{layout, read, read_to, read_trusted, setting},
     owner::{self, Sibling},
     pending, ring,
     socket::{self, IPPROTO_TCP, state},
@@ -31,19 +31,22 @@ pub(crate) fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
         (state::SYN_SENT, state::CLOSE) => failed(sk, old, new),
         (state::SYN_RECV, state::CLOSE) => simultaneous_open_failed(sk, old, new),
         (_, state::CLOSE) if setting!(follow_open) != 0 => ended(sk, old, new),
-        _ => {}
-    }
+        _ => 0,
+    };
     0
 }
 
+// Each of these has a frame of its own, and returns a number as the verifier wants of a function:
+// the frames of a chain of calls may have 512 bytes together.
+
 /// Runs in the caller's context: this is where its owner is certain.
-#[inline(always)]
-fn begin(sk: *const u8) {
+#[inline(never)]
+fn begin(sk: *const u8) -> u32 {
     // SAFETY: an argument of the tracepoint.
     let protocol: u16 = unsafe { read_trusted(sk, layout!(sock_protocol)) };
     // An MPTCP socket shares its fate with its first subflow, which is seen as TCP.
     if protocol != IPPROTO_TCP {
-        return;
+        return 0;
     }
     if let Some(entry) = table::get(sk as u64) {
         // SAFETY: a map value.
@@ -53,45 +56,45 @@ fn begin(sk: *const u8) {
             entry.pending_slot = pending::slot(&entry.remote, entry.remote_port);
             pending::add(entry.pending_slot, 1);
             count::attempt(Attempts::Settled);
-            return;
+            return 0;
         }
     }
     begin_unannounced(sk as u64);
+    0
 }
 
 /// Without the connect hook, or where that saw nothing (a kernel's own socket), it begins here.
 #[inline(always)]
 fn begin_unannounced(sk: u64) {
-    let Some(caller) = owner::current() else {
-        count::hook(Hook::State, Count::Filtered);
-        return;
-    };
-    let tuple = socket::tuple(sk);
-    let slot = pending::slot(&tuple.remote, tuple.remote_port);
-    let entry = Entry {
-        owner: caller,
+    let mut entry = Entry {
+        owner: owner::NOBODY,
         start_ns: ring::now_ns(),
         cookie: 0,
-        remote: tuple.remote,
-        remote_port: tuple.remote_port,
-        family: tuple.family,
-        netns: tuple.netns,
+        remote: socket::remote(sk),
+        remote_port: socket::remote_port(sk),
+        family: socket::family(sk),
+        netns: socket::netns(sk),
         phase: phase::SYN_SENT,
         announced: 0,
         cgroup_err: 0,
-        pending_slot: slot,
+        pending_slot: 0,
     };
+    if owner::take_current(&mut entry.owner) == 0 {
+        count::hook(Hook::State, Count::Filtered);
+        return;
+    }
+    entry.pending_slot = pending::slot(&entry.remote, entry.remote_port);
     if table::put(sk, &entry) {
-        pending::add(slot, 1);
+        pending::add(entry.pending_slot, 1);
     } else {
         count::hook(Hook::State, Count::MapFull);
     }
 }
 
-#[inline(always)]
-fn came_up(sk: u64) {
+#[inline(never)]
+fn came_up(sk: u64) -> u32 {
     let Some(entry) = table::get(sk) else {
-        return;
+        return 0;
     };
     // SAFETY: a map value.
     let found = unsafe { &mut *entry };
@@ -107,6 +110,7 @@ fn came_up(sk: u64) {
     } else {
         table::remove(sk);
     }
+    0
 }
 
 /// So that the loser of a race to several addresses of one service can be told from one that gave
@@ -125,12 +129,12 @@ fn remember_success(entry: &Entry) {
     }
 }
 
-#[inline(always)]
-fn failed(sk: *const u8, old: u32, new: u32) {
+#[inline(never)]
+fn failed(sk: *const u8, old: u32, new: u32) -> u32 {
     // SAFETY: an argument of the tracepoint.
     let protocol: u16 = unsafe { read_trusted(sk, layout!(sock_protocol)) };
     if protocol != IPPROTO_TCP {
-        return;
+        return 0;
     }
     let address = sk as u64;
     let entry = table::get(address);
@@ -138,7 +142,7 @@ fn failed(sk: *const u8, old: u32, new: u32) {
     let filtering =
         setting!(follow_command) != 0 || setting!(pids_len) != 0 || setting!(uids_len) != 0;
     if entry.is_none() && filtering {
-        return;
+        return 0;
     }
     count::hook(Hook::State, Count::Seen);
     count::attempt(Attempts::Failed);
@@ -153,26 +157,42 @@ fn failed(sk: *const u8, old: u32, new: u32) {
         Some(entry) => {
             emit(address, entry, old, new, cookie);
             // SAFETY: a map value.
-            pending::add(unsafe { (*entry).pending_slot }, -1);
-            table::remove(address);
+            let entry = unsafe { &mut *entry };
+            pending::add(entry.pending_slot, -1);
+            // It stays until the socket is gone, or used again: `connect()` may yet return this
+            // failure, and by then the socket has forgotten that it ever sent a SYN.
+            entry.phase = if is_without_errno(address) {
+                phase::FAILED_UNSENT
+            } else {
+                phase::FAILED
+            };
         }
         None => {
             count::attempt(Attempts::Unowned);
             emit_event(address, 0, None, old, new, cookie);
         }
     }
+    0
+}
+
+/// No SYN was made: the errno goes to the caller alone.
+#[inline(always)]
+fn is_without_errno(sk: u64) -> bool {
+    read::<u32>(sk, layout!(sock_err)) == 0 && read::<u32>(sk, layout!(tcp_segs_out)) == 0
 }
 
 /// Both ends sent a SYN. A socket that a listener made is no attempt, and not in the table.
 #[inline(always)]
-fn simultaneous_open_failed(sk: *const u8, old: u32, new: u32) {
+fn simultaneous_open_failed(sk: *const u8, old: u32, new: u32) -> u32 {
     if table::get(sk as u64).is_some() {
-        failed(sk, old, new);
+        failed(sk, old, new)
+    } else {
+        0
     }
 }
 
-#[inline(always)]
-fn ended(sk: *const u8, old: u32, new: u32) {
+#[inline(never)]
+fn ended(sk: *const u8, old: u32, new: u32) -> u32 {
     let address = sk as u64;
     if let Some(entry) = table::get(address) {
         count::hook(Hook::State, Count::Seen);
@@ -185,6 +205,7 @@ fn ended(sk: *const u8, old: u32, new: u32) {
         emit(address, entry, old, new, cookie);
         table::remove(address);
     }
+    0
 }
 
 #[inline(always)]
@@ -197,32 +218,48 @@ fn emit(sk: u64, entry: *mut Entry, old: u32, new: u32, cookie: u64) {
 #[inline(always)]
 fn emit_event(sk: u64, attempt_ns: u64, entry: Option<&Entry>, old: u32, new: u32, cookie: u64) {
     let task = owner::current_task();
-    let sibling = entry.map(other_address_came_up);
     ring::emit::<State>(Hook::State, |event| {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
             (*event).head = ring::head(kind::STATE, sk, attempt_ns);
-            (*event).tuple = socket::tuple(sk);
-            (*event).path = socket::path(sk);
+            socket::tuple(&raw mut (*event).tuple, sk);
+            socket::path(&raw mut (*event).path, sk);
             (*event).cookie = cookie;
-            (*event).bytes_sent = read(sk, layout!(tcp_bytes_sent));
-            (*event).bytes_retrans = read(sk, layout!(tcp_bytes_retrans));
-            (*event).bytes_received = read(sk, layout!(tcp_bytes_received));
-            (*event).sibling_ns = sibling.map_or(0, |sibling| sibling.time_ns);
-            (*event).sibling_start_ns = sibling.map_or(0, |sibling| sibling.start_ns);
-            (*event).sibling = sibling.map_or([0; 16], |sibling| sibling.remote);
+            read_to(&raw mut (*event).bytes_sent, sk, layout!(tcp_bytes_sent));
+            read_to(
+                &raw mut (*event).bytes_retrans,
+                sk,
+                layout!(tcp_bytes_retrans),
+            );
+            read_to(
+                &raw mut (*event).bytes_received,
+                sk,
+                layout!(tcp_bytes_received),
+            );
+            (*event).sibling_ns = 0;
+            (*event).sibling_start_ns = 0;
+            (*event).sibling = [0; 16];
+            if let Some(sibling) = entry.and_then(other_address_came_up) {
+                (*event).sibling_ns = sibling.time_ns;
+                (*event).sibling_start_ns = sibling.start_ns;
+                (*event).sibling = sibling.remote;
+            }
             (*event).old = old;
             (*event).new = new;
-            (*event).err = read(sk, layout!(sock_err));
-            (*event).err_soft = read(sk, layout!(sock_err_soft));
+            read_to(&raw mut (*event).err, sk, layout!(sock_err));
+            read_to(&raw mut (*event).err_soft, sk, layout!(sock_err_soft));
             (*event).retransmits = read::<u8>(sk, layout!(icsk_retransmits)) as u32;
-            (*event).segs_out = read(sk, layout!(tcp_segs_out));
-            (*event).isn = read(sk, layout!(tcp_snd_una));
-            (*event).write_seq = read(sk, layout!(tcp_write_seq));
+            read_to(&raw mut (*event).segs_out, sk, layout!(tcp_segs_out));
+            read_to(&raw mut (*event).isn, sk, layout!(tcp_snd_una));
+            read_to(&raw mut (*event).write_seq, sk, layout!(tcp_write_seq));
             (*event).srtt_us = read::<u32>(sk, layout!(tcp_srtt_us)) >> 3;
-            (*event).closer_tgid = read(task, layout!(task_tgid));
+            read_to(&raw mut (*event).closer_tgid, task, layout!(task_tgid));
             (*event).closer_flags = owner::task_flags(task);
-            (*event).closer_exit_code = read(task, layout!(task_exit_code));
+            read_to(
+                &raw mut (*event).closer_exit_code,
+                task,
+                layout!(task_exit_code),
+            );
         }
     });
 }
@@ -230,23 +267,15 @@ fn emit_event(sk: u64, attempt_ns: u64, entry: Option<&Entry>, old: u32, new: u3
 /// The last attempt of the same process to the same port that came up, if it was to another
 /// address and came up while this one was under way.
 #[inline(always)]
-fn other_address_came_up(entry: &Entry) -> Sibling {
-    let nothing = Sibling {
-        time_ns: 0,
-        start_ns: 0,
-        remote: [0; 16],
-        remote_port: 0,
-    };
-    let Some(known) = owner::known(entry.owner.tgid) else {
-        return nothing;
-    };
-    // SAFETY: a map value.
-    let sibling = unsafe { (*known).siblings[(entry.remote_port & 3) as usize] };
+fn other_address_came_up(entry: &Entry) -> Option<&'static Sibling> {
+    let known = owner::known(entry.owner.tgid)?;
+    // SAFETY: a map value, which outlives the program's run.
+    let sibling = unsafe { &(*known).siblings[(entry.remote_port & 3) as usize] };
     if sibling.remote_port != entry.remote_port as u64
         || sibling.time_ns < entry.start_ns
         || sibling.remote == entry.remote
     {
-        return nothing;
+        return None;
     }
-    sibling
+    Some(sibling)
 }

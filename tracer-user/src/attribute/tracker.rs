@@ -310,7 +310,9 @@ impl Tracker {
             .rev()
             .find(|ended| is_twin(ended, &unsent));
         if let (Some(ended), true) = (twin, unsent.how == event::unsent::RETURNED) {
-            if let End::State(state) = &mut ended.end {
+            if let End::State(state) = &mut ended.end
+                && state.err == 0
+            {
                 state.err = unsent.err;
             }
             self.open.remove(&key.0);
@@ -389,12 +391,12 @@ fn is_owned_by(owner: Option<&Owner>, tgid: u32, started_ns: u64) -> bool {
     owner.is_some_and(|owner| owner.tgid == tgid && owner.started_ns == started_ns)
 }
 
-/// The same socket, the same thread, and the end just before the return.
+/// The same attempt, as far as its beginning was seen, and the end just before the return.
 fn is_twin(ended: &Attempt, unsent: &Unsent) -> bool {
     let End::State(state) = &ended.end else {
         return false;
     };
     ended.sk == unsent.head.sk
-        && state.segs_out == 0
+        && (ended.start_ns == unsent.head.attempt_ns || ended.start_ns == 0)
         && unsent.head.time_ns.saturating_sub(state.head.time_ns) < HOLD_NS
 }

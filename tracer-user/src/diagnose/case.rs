@@ -100,7 +100,9 @@ impl<'a> Case<'a> {
     /// No SYN was made, and no initial sequence number chosen: the local port was refused.
     pub(super) fn port_was_refused(&self) -> bool {
         self.state.is_some_and(|state| {
-            state.segs_out == 0 && state.err == 0 && (state.write_seq == 0 || self.has_no_port())
+            state.segs_out == 0
+                && matches!(state.err, 0 | libc::EADDRNOTAVAIL)
+                && (state.write_seq == 0 || self.has_no_port())
         })
     }
 

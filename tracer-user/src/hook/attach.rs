@@ -82,12 +82,18 @@ fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The innermost reason is the kernel's own; what the verifier logged is too long for a line.
+/// The kernel's own reason, and the first line of what its verifier said, if it said anything: the
+/// rest is too long for a line.
 fn one_line(why: &anyhow::Error) -> String {
     let text = format!("{why:#}");
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(". Verifier output:")
-        .to_owned()
+    let (reason, verifier) = text
+        .split_once(". Verifier output: ")
+        .unwrap_or((&text, ""));
+    let reason = reason.lines().next().unwrap_or_default();
+    match verifier.lines().next().unwrap_or_default() {
+        "" => reason.to_owned(),
+        // Nothing but the errno again.
+        said if said.starts_with(':') => reason.to_owned(),
+        said => format!("{reason}: {said}"),
+    }
 }
