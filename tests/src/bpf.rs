@@ -165,7 +165,19 @@ struct LinkCreate {
     flags: u32,
 }
 
+/// Before 5.11 programs count as locked memory, of which a process may have little. A host that
+/// does not let us raise that may still let us load.
+fn lift_memory_limit() {
+    let all = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: the struct outlives the call.
+    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const all) };
+}
+
 fn load(kind: u32, attach: u32, verdict: u32) -> Result<OwnedFd> {
+    lift_memory_limit();
     let insns = [0xb7 | u64::from(verdict) << 32, 0x95];
     let license = c"GPL";
     let attributes = ProgLoad {

@@ -14,6 +14,7 @@ mod run;
 mod setup;
 mod step;
 mod test;
+mod vm;
 
 /// Set-up, build, run, test and measuring commands of tcpwhy.
 #[derive(Parser)]
@@ -40,6 +41,7 @@ enum Task {
     Bench(bench::Args),
     Setup(setup::Args),
     Churn(churn::Args),
+    Vm(vm::Args),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Setup(args) => setup::run(&args),
         Task::Churn(args) => churn::run(&args),
+        Task::Vm(args) => vm::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
