@@ -76,10 +76,18 @@ fn is_reason(set: &str, got: Option<&str>) -> bool {
     }
 }
 
-/// Without drop reasons nftables leaves the freeing to `nf_hook_slow`.
+/// Before 6.7, and its stable series of later, nftables leaves the freeing to `nf_hook_slow`.
 fn is_location(set: &str, got: &str) -> bool {
     let by_caller = got == "nf_hook_slow" && is_one_of(set, "nft_do_chain");
-    is_one_of(set, got) || (by_caller && !has_reason("NOT_SPECIFIED"))
+    is_one_of(set, got) || (by_caller && is_before(6, 7))
+}
+
+/// By the release: nothing in the kernel's types tells who frees.
+fn is_before(major: u32, minor: u32) -> bool {
+    kernel().is_some_and(|kernel| {
+        let mut numbers = kernel.release.split('.').map_while(|part| part.parse().ok());
+        (numbers.next(), numbers.next()) < (Some(major), Some(minor))
+    })
 }
 
 /// What the client itself got, without any tracer.

@@ -164,6 +164,14 @@ impl Names {
         {
             self.symbols = SymbolTable::Read(symbols);
         }
+        // Firewalls and tunnels are modules, loaded when they are first used.
+        if let SymbolTable::Read(symbols) = &self.symbols
+            && !symbols.is_current()
+            && let Ok(symbols) = Symbols::read()
+        {
+            self.symbols = SymbolTable::Read(symbols);
+            self.places.clear();
+        }
         match &self.symbols {
             SymbolTable::Read(symbols) => Some(symbols),
             _ => None,

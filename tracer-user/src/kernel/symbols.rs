@@ -3,6 +3,7 @@
 use std::{fmt, fs, io};
 
 const KALLSYMS: &str = "/proc/kallsyms";
+const MODULES: &str = "/proc/modules";
 
 /// No function is longer; past it, an address belongs to code that the list does not have.
 const MAX_FUNCTION: u64 = 1 << 16;
@@ -52,14 +53,24 @@ pub struct Symbols {
     /// By address; of several at one address, the first is the one that kallsyms prefers.
     symbols: Vec<Symbol>,
     names: String,
+    /// The modules that were loaded when the list was read.
+    modules: String,
 }
 
 impl Symbols {
     /// Reads the running kernel's list, which takes the kernel some 50 ms to write: to be done
     /// when the first address needs a name.
     pub fn read() -> Result<Self, SymbolsError> {
+        // Before the list: a module that is loaded in between makes it read once more.
+        let modules = loaded_modules();
         let text = fs::read_to_string(KALLSYMS).map_err(SymbolsError::Unreadable)?;
-        Self::parse(&text)
+        Ok(Self { modules, ..Self::parse(&text)? })
+    }
+
+    /// False once other modules are loaded than when the list was read: an address in a new one
+    /// has no name in it, or that of a function that lies near.
+    pub fn is_current(&self) -> bool {
+        self.modules == loaded_modules()
     }
 
     /// Reads a list: a line is address, type, name and perhaps a module in brackets.
@@ -91,7 +102,7 @@ impl Symbols {
         }
         // Stable: aliases of one address stay in order.
         symbols.sort_by_key(|symbol| symbol.address);
-        Ok(Self { symbols, names })
+        Ok(Self { symbols, names, modules: String::new() })
     }
 
     /// The function that holds a return address, without the compiler's suffixes.
@@ -117,6 +128,17 @@ impl Symbols {
             .get(from..from + usize::try_from(symbol.len).ok()?)?;
         Some(without_suffix(name))
     }
+}
+
+/// Names and places of the modules that are loaded; empty where that cannot be read. Lines are
+/// name, size, users, their names, state, address and perhaps flags (kernel/module/procfs.c).
+fn loaded_modules() -> String {
+    let text = fs::read_to_string(MODULES).unwrap_or_default();
+    let place = |line: &str| {
+        let mut words = line.split(' ');
+        Some(format!("{} {}\n", words.next()?, words.nth(4)?))
+    };
+    text.lines().filter_map(place).collect()
 }
 
 /// Address and name, if the line is of a function.
