@@ -85,7 +85,10 @@ fn is_location(set: &str, got: &str) -> bool {
 /// By the release: nothing in the kernel's types tells who frees.
 fn is_before(major: u32, minor: u32) -> bool {
     kernel().is_some_and(|kernel| {
-        let mut numbers = kernel.release.split('.').map_while(|part| part.parse().ok());
+        let mut numbers = kernel
+            .release
+            .split('.')
+            .map_while(|part| part.parse().ok());
         (numbers.next(), numbers.next()) < (Some(major), Some(minor))
     })
 }

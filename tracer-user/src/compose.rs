@@ -38,7 +38,7 @@ pub fn failure(attempt: &Attempt, verdict: &Verdict, clock: Clock) -> Failure {
             far_end(&socket),
             finding.what
         ),
-        why: verdict.why.clone(),
+        why: finding.why.clone(),
         fix: finding.fix.clone(),
         missing: finding.missing.clone(),
         process,

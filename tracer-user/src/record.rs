@@ -452,6 +452,10 @@ pub struct HookLedger {
     pub rate_limited: u64,
     /// Events that a filter left out.
     pub filtered: u64,
+    /// Times the kernel skipped the hook's program, since it was running on the same CPU already
+    /// (`recursion_misses`): what happened then was not seen at all.
+    #[serde(default)]
+    pub missed: u64,
 }
 
 /// Totals, and the final ledger.

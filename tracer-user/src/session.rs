@@ -11,7 +11,7 @@ use tracer_ebpf::event::Owner;
 
 use self::book::Book;
 use crate::{
-    attribute::{Attempt, Tracker},
+    attribute::{Attempt, HOLD_NS, Tracker},
     clock::{self, Clock},
     compose,
     decode::{Event, Names, decode},
@@ -46,6 +46,8 @@ pub struct Session {
     book: Book,
     owners: HashMap<u64, Owner>,
     lost: u64,
+    missed: u64,
+    missed_ns: u64,
     checked_ns: u64,
     swept_ns: u64,
     unsettled: u64,
@@ -85,6 +87,8 @@ impl Session {
             book: Book::default(),
             owners: HashMap::new(),
             lost: 0,
+            missed: 0,
+            missed_ns: 0,
             checked_ns: now_ns,
             swept_ns: now_ns,
             unsettled: 0,
@@ -148,7 +152,7 @@ impl Session {
         &mut self,
         show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        std::thread::sleep(Duration::from_nanos(crate::attribute::HOLD_NS));
+        std::thread::sleep(Duration::from_nanos(HOLD_NS));
         self.step(show)?;
         self.swept_ns = 0;
         self.step(show)?;
@@ -250,7 +254,12 @@ impl Session {
         if self.tracker.waiting() == 0 && now_ns.saturating_sub(self.checked_ns) < SWEEP_NS {
             return Ok(());
         }
-        let lost = self.hooks.lost()?;
+        // Dearer to read than the counters: as often as an attempt's time of waiting.
+        if now_ns.saturating_sub(self.missed_ns) >= HOLD_NS {
+            self.missed_ns = now_ns;
+            self.missed = self.hooks.missed().into_values().sum();
+        }
+        let lost = self.hooks.lost()? + self.missed;
         if lost > self.lost {
             self.tracker
                 .lost(self.checked_ns, clock::monotonic_ns()?, lost - self.lost);

@@ -147,12 +147,7 @@ fn failed(sk: *const u8, old: u32, new: u32) -> u32 {
     count::hook(Hook::State, Count::Seen);
     count::attempt(Attempts::Failed);
     count::errno(read(address, layout!(sock_err)));
-    let cookie = if setting!(has_cookie) != 0 {
-        // SAFETY: an argument of the tracepoint; where the helper is missing, this is pruned.
-        unsafe { bpf_get_socket_cookie(sk.cast_mut().cast()) }
-    } else {
-        0
-    };
+    let cookie = cookie(sk);
     match entry {
         Some(entry) => {
             emit(address, entry, old, new, cookie);
@@ -173,6 +168,16 @@ fn failed(sk: *const u8, old: u32, new: u32) -> u32 {
         }
     }
     0
+}
+
+/// 0 where the kernel has no cookies for tracing programs.
+#[inline(always)]
+fn cookie(sk: *const u8) -> u64 {
+    if setting!(has_cookie) == 0 {
+        return 0;
+    }
+    // SAFETY: an argument of the tracepoint; where the helper is missing, this is pruned.
+    unsafe { bpf_get_socket_cookie(sk.cast_mut().cast()) }
 }
 
 /// No SYN was made: the errno goes to the caller alone.
@@ -196,13 +201,7 @@ fn ended(sk: *const u8, old: u32, new: u32) -> u32 {
     let address = sk as u64;
     if let Some(entry) = table::get(address) {
         count::hook(Hook::State, Count::Seen);
-        let cookie = if setting!(has_cookie) != 0 {
-            // SAFETY: as in `failed`.
-            unsafe { bpf_get_socket_cookie(sk.cast_mut().cast()) }
-        } else {
-            0
-        };
-        emit(address, entry, old, new, cookie);
+        emit(address, entry, old, new, cookie(sk));
         table::remove(address);
     }
     0

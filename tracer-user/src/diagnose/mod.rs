@@ -19,7 +19,7 @@ use crate::{
 /// What is to be said of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// Cause and its evidence.
+    /// Cause and its evidence; the chain begins with what the application saw.
     pub finding: Finding,
     /// What it was stuck on, where the application gave up first.
     pub stuck_on: Option<&'static str>,
@@ -27,8 +27,6 @@ pub struct Verdict {
     pub errno: Option<i32>,
     /// How much it matters.
     pub severity: Severity,
-    /// The whole chain, from what the application saw.
-    pub why: Vec<String>,
 }
 
 /// What became of an attempt.
@@ -83,14 +81,11 @@ fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str
             .missing
             .push("a kernel thread made it: no process owns it".to_owned());
     }
-    let mut why = vec![words::what_the_application_saw(case)];
-    why.append(&mut finding.why);
-    finding.why.clone_from(&why);
+    finding.why.insert(0, words::what_the_application_saw(case));
     Verdict {
         errno: case.errno(),
         severity: Severity::Warning,
         finding,
         stuck_on,
-        why,
     }
 }

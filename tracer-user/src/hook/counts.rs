@@ -29,17 +29,6 @@ pub struct Counts {
     pub by_drop_reason: BTreeMap<u32, u64>,
 }
 
-impl Counts {
-    /// Events lost on the way to user space, or not handed over since they were too many.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.hooks
-            .values()
-            .map(|hook| hook.lost_ring_full + hook.lost_map_full + hook.rate_limited)
-            .sum()
-    }
-}
-
 impl Hooks {
     /// Reads every count.
     ///
@@ -90,12 +79,18 @@ impl Hooks {
                 lost_map_full: row(Count::MapFull),
                 rate_limited: row(Count::RateLimited),
                 filtered: row(Count::Filtered),
+                missed: 0,
             }
         };
-        let all = Hook::ALL.into_iter().map(|hook| (hook.name(), of(hook)));
-        Ok(all
-            .filter(|(_, ledger)| *ledger != HookLedger::default())
-            .collect())
+        let mut all: BTreeMap<&'static str, HookLedger> = Hook::ALL
+            .into_iter()
+            .map(|hook| (hook.name(), of(hook)))
+            .collect();
+        for (hook, missed) in self.missed() {
+            all.entry(hook).or_default().missed = missed;
+        }
+        all.retain(|_, ledger| *ledger != HookLedger::default());
+        Ok(all)
     }
 
     fn array(&self, name: &str, len: u32) -> anyhow::Result<Vec<u64>> {

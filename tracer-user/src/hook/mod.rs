@@ -8,6 +8,7 @@ pub mod counts;
 #[cfg(feature = "debug")]
 mod debug;
 mod load;
+mod missed;
 pub mod plan;
 pub mod sweep;
 

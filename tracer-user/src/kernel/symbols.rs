@@ -64,7 +64,10 @@ impl Symbols {
         // Before the list: a module that is loaded in between makes it read once more.
         let modules = loaded_modules();
         let text = fs::read_to_string(KALLSYMS).map_err(SymbolsError::Unreadable)?;
-        Ok(Self { modules, ..Self::parse(&text)? })
+        Ok(Self {
+            modules,
+            ..Self::parse(&text)?
+        })
     }
 
     /// False once other modules are loaded than when the list was read: an address in a new one
@@ -102,7 +105,11 @@ impl Symbols {
         }
         // Stable: aliases of one address stay in order.
         symbols.sort_by_key(|symbol| symbol.address);
-        Ok(Self { symbols, names, modules: String::new() })
+        Ok(Self {
+            symbols,
+            names,
+            modules: String::new(),
+        })
     }
 
     /// The function that holds a return address, without the compiler's suffixes.

@@ -281,6 +281,11 @@ pub fn closing(ledger: &Ledger) -> String {
         ),
         (sum(|hook| hook.rate_limited), "event", ", rate-limited"),
         (
+            sum(|hook| hook.missed),
+            "run",
+            " of a hook skipped by the kernel",
+        ),
+        (
             ledger.evicted,
             "piece",
             " of evidence forgotten, too much at once",
