@@ -3,35 +3,61 @@
 // A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 use tests::{
     hog::{BYSTANDER, Hog},
     lock::Host,
-    runner, scenario,
+    runner,
+    scenario::{self, Scenario},
     tracer::{Trace, Tracer},
 };
 use tracer_user::record::Failure;
 
+/// A kernel may skip a hook's program now and then (the ledger's `missed`): so many scenarios may be
+/// played once more, alone.
+const SECOND_TRIES: usize = 2;
+
 fn play_all() -> Trace {
+    let (trace, wrong) = play(&scenario::all());
+    let again: Vec<Scenario> = scenario::all()
+        .into_iter()
+        .filter(|it| wrong.contains_key(&it.name))
+        .collect();
+    eprintln!(
+        "at first not as expected: {wrong:#?}; {:#?}",
+        trace.trailer().unwrap().ledger
+    );
+    assert!(again.len() <= SECOND_TRIES, "{wrong:#?}");
+    if !again.is_empty() {
+        let (_, still) = play(&again);
+        assert!(still.is_empty(), "twice: {wrong:#?} {still:#?}");
+    }
+    trace
+}
+
+/// Plays scenarios; what was not as expected, by name.
+fn play(chosen: &[Scenario]) -> (Trace, BTreeMap<String, String>) {
     let tracer = Tracer::watch(&[]).unwrap();
-    let happened = runner::run(&scenario::all(), Some(&tracer));
+    let happened = runner::run(chosen, Some(&tracer));
     let trace = tracer.stop().unwrap();
     assert!(trace.status.success(), "{}: {}", trace.status, trace.stderr);
     let failures: Vec<&Failure> = trace.failures().collect();
-    let mut wrong = String::new();
+    let mut wrong: BTreeMap<String, String> = BTreeMap::new();
     for (scenario, done) in &happened {
+        let name = scenario.name.clone();
         match done {
-            Err(error) => wrong += &format!("{}: {error:#}\n", scenario.name),
+            Err(error) => *wrong.entry(name).or_default() += &format!("{error:#}\n"),
             Ok(it) => {
                 for one in it.mismatches(Some(&failures)) {
                     let (expected, got) = (&one.expected, &one.got);
-                    let name = &scenario.name;
-                    wrong += &format!("{name}: {}: expected {expected}, got {got}\n", one.what);
+                    *wrong.entry(name.clone()).or_default() +=
+                        &format!("{}: expected {expected}, got {got}\n", one.what);
                 }
             }
         }
     }
-    assert!(wrong.is_empty(), "\n{wrong}");
-    trace
+    (trace, wrong)
 }
 
 #[test]

@@ -79,11 +79,13 @@ pub enum Count {
     RateLimited,
     /// A filter left it out.
     Filtered,
+    /// The program did not run where it should have: known from what came after.
+    Missed,
 }
 
 impl Count {
     /// How many there are.
-    pub const LEN: u32 = 6;
+    pub const LEN: u32 = 7;
 }
 
 /// Row of the counter array that holds a hook's count.

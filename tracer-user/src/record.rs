@@ -452,8 +452,9 @@ pub struct HookLedger {
     pub rate_limited: u64,
     /// Events that a filter left out.
     pub filtered: u64,
-    /// Times the kernel skipped the hook's program, since it was running on the same CPU already
-    /// (`recursion_misses`): what happened then was not seen at all.
+    /// Times the hook's program did not run where it should have: skipped by the kernel since it was
+    /// running on the same CPU already (`recursion_misses`), or an attempt's end that was not seen
+    /// before its socket was destroyed.
     #[serde(default)]
     pub missed: u64,
 }

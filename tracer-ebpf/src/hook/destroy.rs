@@ -1,10 +1,14 @@
 //! `tcp:tcp_destroy_sock`: the socket's address may be another's from here on.
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
-use tracer_ebpf::{attempt::phase, counter::Hook, event::unsent::DESTROYED};
+use tracer_ebpf::{
+    attempt::phase,
+    counter::{Count, Hook},
+    event::unsent::DESTROYED,
+};
 
 use super::unsent;
-use crate::{pending, table};
+use crate::{count, pending, table};
 
 #[raw_tracepoint(tracepoint = "tcp_destroy_sock")]
 pub(crate) fn tcp_destroy_sock(ctx: RawTracePointContext) -> i32 {
@@ -15,8 +19,12 @@ pub(crate) fn tcp_destroy_sock(ctx: RawTracePointContext) -> i32 {
     // SAFETY: a map value.
     match unsafe { (*entry).phase } {
         phase::CALLED => unsent::emit(Hook::Destroy, sk, entry, DESTROYED, 0),
-        // SAFETY: as above.
-        phase::SYN_SENT => pending::add(unsafe { (*entry).pending_slot }, -1),
+        phase::SYN_SENT => {
+            // It left SYN_SENT, since it is gone; but the hook that tells how did not run.
+            count::hook(Hook::State, Count::Missed);
+            // SAFETY: as above.
+            pending::add(unsafe { (*entry).pending_slot }, -1);
+        }
         _ => {}
     }
     table::remove(sk);

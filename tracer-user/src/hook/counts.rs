@@ -63,7 +63,12 @@ impl Hooks {
     /// As [`Hooks::counts`].
     pub fn lost(&self) -> anyhow::Result<u64> {
         let rows = self.array("HOOK_COUNTS", counter::LEN)?;
-        let losses = [Count::RingFull, Count::MapFull, Count::RateLimited];
+        let losses = [
+            Count::RingFull,
+            Count::MapFull,
+            Count::RateLimited,
+            Count::Missed,
+        ];
         let of = |hook: Hook| losses.map(|count| rows[counter::index(hook, count) as usize]);
         Ok(Hook::ALL.into_iter().flat_map(of).sum())
     }
@@ -79,7 +84,7 @@ impl Hooks {
                 lost_map_full: row(Count::MapFull),
                 rate_limited: row(Count::RateLimited),
                 filtered: row(Count::Filtered),
-                missed: 0,
+                missed: row(Count::Missed),
             }
         };
         let mut all: BTreeMap<&'static str, HookLedger> = Hook::ALL
@@ -87,7 +92,7 @@ impl Hooks {
             .map(|hook| (hook.name(), of(hook)))
             .collect();
         for (hook, missed) in self.missed() {
-            all.entry(hook).or_default().missed = missed;
+            all.entry(hook).or_default().missed += missed;
         }
         all.retain(|_, ledger| *ledger != HookLedger::default());
         Ok(all)
