@@ -14,26 +14,36 @@ use tests::{
 };
 use tracer_user::record::Failure;
 
-/// A kernel may skip a hook's program now and then (the ledger's `missed`): so many scenarios may be
-/// played once more, alone.
-const SECOND_TRIES: usize = 2;
+/// A kernel now and then does not run a hook's program: the ledger's `missed` counts it, and doubts
+/// every attempt of that moment. Those scenarios are played again, so often at most.
+const PLAYS: usize = 4;
+/// So many may be played again where nothing was counted as missed.
+const UNEXPLAINED: usize = 2;
 
 fn play_all() -> Trace {
-    let (trace, wrong) = play(&scenario::all());
-    let again: Vec<Scenario> = scenario::all()
-        .into_iter()
-        .filter(|it| wrong.contains_key(&it.name))
-        .collect();
-    eprintln!(
-        "at first not as expected: {wrong:#?}; {:#?}",
-        trace.trailer().unwrap().ledger
-    );
-    assert!(again.len() <= SECOND_TRIES, "{wrong:#?}");
-    if !again.is_empty() {
-        let (_, still) = play(&again);
-        assert!(still.is_empty(), "twice: {wrong:#?} {still:#?}");
+    let (first, mut wrong) = play(&scenario::all());
+    let mut missed = missed(&first);
+    for _ in 1..PLAYS {
+        if wrong.is_empty() {
+            return first;
+        }
+        eprintln!("not as expected, and {missed} missed: {wrong:#?}");
+        assert!(missed > 0 || wrong.len() <= UNEXPLAINED, "{wrong:#?}");
+        let again: Vec<Scenario> = scenario::all()
+            .into_iter()
+            .filter(|it| wrong.contains_key(&it.name))
+            .collect();
+        let (trace, still) = play(&again);
+        missed = self::missed(&trace);
+        wrong = still;
     }
-    trace
+    assert!(wrong.is_empty(), "again and again: {wrong:#?}");
+    first
+}
+
+fn missed(trace: &Trace) -> u64 {
+    let hooks = &trace.trailer().unwrap().ledger.hooks;
+    hooks.values().map(|hook| hook.missed).sum()
 }
 
 /// Plays scenarios; what was not as expected, by name.
