@@ -47,12 +47,11 @@ pub async fn run(run: &Run) -> anyhow::Result<u8> {
 }
 
 fn output(run: &Run) -> anyhow::Result<Output> {
-    let color = |on: bool| on && run.output.is_none();
     match &run.output {
         Some(path) => Output::create(run.format, false, path)
             .with_context(|| format!("cannot write {}", path.display())),
         None => {
-            let color = color(run.common.color.is_on(&io::stderr()));
+            let color = run.common.color.is_on(&io::stderr());
             Ok(Output::new(run.format, color, Box::new(io::stderr())))
         }
     }
