@@ -26,6 +26,9 @@ pub(super) static CAUSE: Cause = Cause {
         "The loser of a happy-eyeballs race needs nothing",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EACCES"],
     sysctls: &["net.ipv4.tcp_syn_retries"],
+    counters: &[],
+    usage: &[],
 };

@@ -27,6 +27,9 @@ pub(super) static CAUSE: Cause = Cause {
         "sysctl -w net.core.somaxconn=4096",
     ],
     drop_reasons: &["TCP_LISTEN_OVERFLOW"],
+    reset_reasons: &["INVALID_SYN"],
     errnos: &["ETIMEDOUT", "ECONNRESET"],
     sysctls: &["net.core.somaxconn", "net.ipv4.tcp_abort_on_overflow"],
+    counters: &["TcpExtListenOverflows", "TcpExtListenDrops"],
+    usage: &[],
 };

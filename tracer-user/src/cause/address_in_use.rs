@@ -24,6 +24,9 @@ pub(super) static CAUSE: Cause = Cause {
         "A server sets SO_REUSEADDR before bind()",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &["EADDRNOTAVAIL", "EADDRINUSE"],
     sysctls: &["net.ipv4.tcp_tw_reuse", "net.ipv4.ip_local_port_range"],
+    counters: &[],
+    usage: &[],
 };

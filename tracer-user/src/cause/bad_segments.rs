@@ -35,7 +35,18 @@ pub(super) static CAUSE: Cause = Cause {
         "TCP_RFC7323_PAWS",
         "TCP_RFC7323_PAWS_ACK",
         "TCP_RFC7323_TSECR",
+        "TCP_OVERWINDOW",
     ],
+    reset_reasons: &["TCP_INVALID_ACK_SEQUENCE", "TCP_RFC7323_PAWS"],
     errnos: &["ETIMEDOUT"],
     sysctls: &[],
+    counters: &[
+        "TcpInCsumErrors",
+        "TcpInErrs",
+        "IpInHdrErrors",
+        "TcpExtPAWSEstab",
+        "TcpExtBeyondWindow",
+        "TcpExtTSEcrRejected",
+    ],
+    usage: &[],
 };

@@ -23,6 +23,9 @@ pub(super) static CAUSE: Cause = Cause {
         "In a container: publish the port",
     ],
     drop_reasons: &["NO_SOCKET"],
+    reset_reasons: &["NO_SOCKET"],
     errnos: &["ECONNREFUSED"],
     sysctls: &[],
+    counters: &["TcpAttemptFails", "TcpOutRsts"],
+    usage: &[],
 };

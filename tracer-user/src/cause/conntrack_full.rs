@@ -22,6 +22,7 @@ pub(super) static CAUSE: Cause = Cause {
         "Shorten net.netfilter.nf_conntrack_tcp_timeout_established and _time_wait",
     ],
     drop_reasons: &["NETFILTER_DROP"],
+    reset_reasons: &[],
     errnos: &["ETIMEDOUT"],
     sysctls: &[
         "net.netfilter.nf_conntrack_count",
@@ -29,4 +30,6 @@ pub(super) static CAUSE: Cause = Cause {
         "net.netfilter.nf_conntrack_buckets",
         "net.netfilter.nf_conntrack_tcp_timeout_established",
     ],
+    counters: &[],
+    usage: &[],
 };

@@ -23,10 +23,13 @@ pub(super) static CAUSE: Cause = Cause {
             packets)",
     ],
     drop_reasons: &["NETFILTER_DROP"],
+    reset_reasons: &[],
     errnos: &["ETIMEDOUT"],
     sysctls: &[
         "net.netfilter.nf_conntrack_tcp_be_liberal",
         "net.netfilter.nf_conntrack_tcp_loose",
         "net.netfilter.nf_conntrack_log_invalid",
     ],
+    counters: &[],
+    usage: &[],
 };

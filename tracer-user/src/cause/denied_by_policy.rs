@@ -28,6 +28,9 @@ pub(super) static CAUSE: Cause = Cause {
             it back)",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &["EPERM", "EACCES"],
     sysctls: &[],
+    counters: &[],
+    usage: &[],
 };

@@ -29,6 +29,9 @@ pub(super) static CAUSE: Cause = Cause {
             network policy",
     ],
     drop_reasons: &["NETFILTER_DROP"],
+    reset_reasons: &[],
     errnos: &["ETIMEDOUT"],
     sysctls: &["net.ipv4.tcp_syn_retries"],
+    counters: &[],
+    usage: &[],
 };

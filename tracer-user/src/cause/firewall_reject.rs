@@ -29,6 +29,9 @@ pub(super) static CAUSE: Cause = Cause {
         "Where the reject comes from another host, change it there",
     ],
     drop_reasons: &["NETFILTER_DROP"],
+    reset_reasons: &[],
     errnos: &["ECONNREFUSED", "EHOSTUNREACH", "EACCES"],
     sysctls: &[],
+    counters: &[],
+    usage: &[],
 };

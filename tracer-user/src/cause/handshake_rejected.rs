@@ -36,6 +36,17 @@ pub(super) static CAUSE: Cause = Cause {
         "TCP_INVALID_SYN",
         "TCP_MINTTL",
     ],
+    reset_reasons: &["TCP_FLAGS", "INVALID_SYN"],
     errnos: &["ETIMEDOUT"],
     sysctls: &[],
+    counters: &[
+        "TcpExtTCPMD5NotFound",
+        "TcpExtTCPMD5Unexpected",
+        "TcpExtTCPMD5Failure",
+        "TcpExtTCPAORequired",
+        "TcpExtTCPAOBad",
+        "TcpExtTCPAOKeyNotFound",
+        "TcpExtTCPMinTTLDrop",
+    ],
+    usage: &[],
 };

@@ -22,6 +22,9 @@ pub(super) static CAUSE: Cause = Cause {
             type prohibit: ip route show table all type prohibit",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &["EHOSTUNREACH", "ENETUNREACH", "EACCES"],
     sysctls: &[],
+    counters: &["IcmpInDestUnreachs", "Icmp6InDestUnreachs"],
+    usage: &[],
 };

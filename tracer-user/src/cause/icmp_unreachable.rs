@@ -24,6 +24,13 @@ pub(super) static CAUSE: Cause = Cause {
         "Is the destination up?",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &["EHOSTUNREACH", "ENETUNREACH", "ENOPROTOOPT"],
     sysctls: &["net.ipv4.tcp_syn_retries"],
+    counters: &[
+        "IcmpInDestUnreachs",
+        "Icmp6InDestUnreachs",
+        "IcmpInTimeExcds",
+    ],
+    usage: &[],
 };

@@ -22,6 +22,9 @@ pub(super) static CAUSE: Cause = Cause {
         "Let the application retry: nothing is wrong with the path",
     ],
     drop_reasons: &[],
+    reset_reasons: &["TCP_STATE"],
     errnos: &["ECONNABORTED"],
     sysctls: &[],
+    counters: &[],
+    usage: &[],
 };

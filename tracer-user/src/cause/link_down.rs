@@ -23,6 +23,9 @@ pub(super) static CAUSE: Cause = Cause {
             while there is no carrier)",
     ],
     drop_reasons: &["QDISC_DROP", "DEV_READY"],
+    reset_reasons: &[],
     errnos: &["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"],
     sysctls: &["net.ipv4.conf.all.ignore_routes_with_linkdown"],
+    counters: &[],
+    usage: &[],
 };

@@ -7,17 +7,21 @@ mod abandoned;
 mod accept_queue_full;
 mod address_in_use;
 mod bad_segments;
+mod broken_pipe;
 mod connection_refused;
 mod conntrack_full;
 mod conntrack_invalid;
 mod denied_by_policy;
 mod firewall_drop;
 mod firewall_reject;
+mod handshake_incomplete;
 mod handshake_rejected;
 mod icmp_prohibited;
 mod icmp_unreachable;
+mod keepalive_timeout;
 mod killed_by_admin;
 mod link_down;
+mod mtu_blackhole;
 mod neighbor_unresolved;
 mod no_answer;
 mod no_route;
@@ -25,6 +29,9 @@ mod out_of_memory;
 mod ports_exhausted;
 mod process_exited;
 pub mod reason;
+mod reset_by_local;
+mod reset_by_peer;
+mod retransmission_timeout;
 mod reverse_path_filter;
 mod route_blackhole;
 mod route_prohibited;
@@ -32,6 +39,8 @@ mod route_unreachable;
 mod syn_queue_full;
 mod traffic_control_drop;
 mod unknown;
+mod user_timeout;
+mod zero_window_timeout;
 
 /// Every cause, in the order of the fault tree: from this host outward, then back to the process.
 pub static CAUSES: &[&Cause] = &[
@@ -54,11 +63,20 @@ pub static CAUSES: &[&Cause] = &[
     &icmp_unreachable::CAUSE,
     &icmp_prohibited::CAUSE,
     &no_answer::CAUSE,
+    &handshake_incomplete::CAUSE,
+    &mtu_blackhole::CAUSE,
     &bad_segments::CAUSE,
     &handshake_rejected::CAUSE,
     &connection_refused::CAUSE,
     &accept_queue_full::CAUSE,
     &syn_queue_full::CAUSE,
+    &reset_by_peer::CAUSE,
+    &reset_by_local::CAUSE,
+    &broken_pipe::CAUSE,
+    &retransmission_timeout::CAUSE,
+    &user_timeout::CAUSE,
+    &keepalive_timeout::CAUSE,
+    &zero_window_timeout::CAUSE,
     &address_in_use::CAUSE,
     &abandoned::CAUSE,
     &process_exited::CAUSE,
@@ -68,20 +86,6 @@ pub static CAUSES: &[&Cause] = &[
 /// The words of commands that stand for what a record may know: remote address, remote port, local
 /// address, network device, process id, next router.
 pub static FILL_IN: [&str; 6] = ["REMOTE", "PORT", "LOCAL", "DEV", "PID", "NEXT_HOP"];
-
-/// Codes of causes that this version never gives: it looks at outbound connections that fail to
-/// come up.
-pub static NOT_COVERED: [&str; 9] = [
-    "mtu-blackhole",
-    "handshake-incomplete",
-    "reset-by-peer",
-    "reset-by-local",
-    "retransmission-timeout",
-    "user-timeout",
-    "keepalive-timeout",
-    "zero-window-timeout",
-    "broken-pipe",
-];
 
 /// One root cause of a failed connection.
 #[derive(Debug)]
@@ -103,10 +107,17 @@ pub struct Cause {
     pub mend: &'static [&'static str],
     /// Kernel drop reasons that lead to it (`enum skb_drop_reason`, without the prefix).
     pub drop_reasons: &'static [&'static str],
+    /// Reset reasons that tell of it (`enum sk_rst_reason`, without the prefix): of the RST that
+    /// this host sent.
+    pub reset_reasons: &'static [&'static str],
     /// Errors that the application can get, symbolic; empty where it gets none.
     pub errnos: &'static [&'static str],
-    /// Kernel settings that are at play; `explain` shows this host's present values.
+    /// Kernel settings that are at play; a `*` stands for each network device.
     pub sysctls: &'static [&'static str],
+    /// Counters that rise with it, as `nstat` names them.
+    pub counters: &'static [&'static str],
+    /// What is in use of a bounded thing: a protocol and a field of `/proc/net/sockstat`.
+    pub usage: &'static [&'static str],
 }
 
 /// Where a cause lies: the branches of the fault tree.
@@ -186,6 +197,14 @@ pub fn by_drop_reason(reason: &str) -> impl Iterator<Item = &'static Cause> {
         .iter()
         .copied()
         .filter(move |cause| cause.drop_reasons.contains(&reason))
+}
+
+/// The causes that a reset reason (without the prefix) tells of.
+pub fn by_reset_reason(reason: &str) -> impl Iterator<Item = &'static Cause> {
+    CAUSES
+        .iter()
+        .copied()
+        .filter(move |cause| cause.reset_reasons.contains(&reason))
 }
 
 /// The causes that can end in this error (symbolic name).
@@ -273,13 +292,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_not_covered_has_no_page() {
-        for code in NOT_COVERED {
-            assert!(find(code).is_none(), "{code}");
-        }
-    }
-
     /// All lines of all causes with a command.
     fn steps() -> impl Iterator<Item = (&'static str, &'static str)> {
         CAUSES.iter().flat_map(|cause| {
@@ -315,6 +327,7 @@ mod tests {
             ("ndisc6", "ndisc6"),
             ("strace", "strace"),
             ("tcpdump", "tcpdump"),
+            ("tracepath", "iputils-tracepath"),
         ] {
             let with = format!("{tool} ");
             for (code, step) in steps().filter(|(_, step)| step.starts_with(&with)) {

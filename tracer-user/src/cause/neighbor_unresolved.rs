@@ -31,10 +31,13 @@ pub(super) static CAUSE: Cause = Cause {
         "NEIGH_CREATEFAIL",
         "NEIGH_DEAD",
     ],
+    reset_reasons: &[],
     errnos: &["EHOSTUNREACH", "ETIMEDOUT"],
     sysctls: &[
         "net.ipv4.neigh.default.mcast_solicit",
         "net.ipv4.neigh.default.gc_thresh3",
         "net.ipv4.tcp_syn_retries",
     ],
+    counters: &[],
+    usage: &[],
 };

@@ -27,9 +27,16 @@ pub(super) static CAUSE: Cause = Cause {
             net.ipv4.tcp_syn_retries",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &["ETIMEDOUT"],
     sysctls: &[
         "net.ipv4.tcp_syn_retries",
         "net.ipv4.tcp_syn_linear_timeouts",
     ],
+    counters: &[
+        "TcpAttemptFails",
+        "TcpExtTCPSynRetrans",
+        "TcpExtTCPAbortOnTimeout",
+    ],
+    usage: &[],
 };

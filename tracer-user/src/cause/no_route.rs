@@ -25,6 +25,14 @@ pub(super) static CAUSE: Cause = Cause {
             prefer IPv4 (/etc/gai.conf)",
     ],
     drop_reasons: &["IP_INNOROUTES", "IP_OUTNOROUTES"],
+    reset_reasons: &[],
     errnos: &["ENETUNREACH"],
     sysctls: &[],
+    counters: &[
+        "IpOutNoRoutes",
+        "IpExtInNoRoutes",
+        "Ip6OutNoRoutes",
+        "Ip6InNoRoutes",
+    ],
+    usage: &[],
 };

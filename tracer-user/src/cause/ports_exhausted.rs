@@ -25,6 +25,7 @@ pub(super) static CAUSE: Cause = Cause {
             application binds before connect(), set IP_BIND_ADDRESS_NO_PORT",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &["EADDRNOTAVAIL"],
     sysctls: &[
         "net.ipv4.ip_local_port_range",
@@ -32,4 +33,6 @@ pub(super) static CAUSE: Cause = Cause {
         "net.ipv4.tcp_tw_reuse",
         "net.ipv4.tcp_max_tw_buckets",
     ],
+    counters: &[],
+    usage: &["TCP inuse", "TCP tw"],
 };

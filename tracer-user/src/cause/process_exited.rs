@@ -21,6 +21,9 @@ pub(super) static CAUSE: Cause = Cause {
         "Mend what the connection was stuck on, if that made a supervisor kill it",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &[],
     sysctls: &["net.ipv4.tcp_syn_retries"],
+    counters: &[],
+    usage: &[],
 };

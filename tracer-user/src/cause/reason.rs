@@ -156,6 +156,19 @@ static REASONS: &[(&str, &str)] = &[
         "data that the out-of-order queue held already; ordinary",
     ),
     ("TCP_RESET", "a RST to a listener; ordinary"),
+    (
+        "TCP_OVERWINDOW",
+        "data beyond the window that the receiver had offered",
+    ),
+    (
+        "TCP_ZEROWINDOW",
+        "data although the receiver's window is closed: its application does not read",
+    ),
+    (
+        "TCP_ABORT_ON_DATA",
+        "data for a connection that the application has closed: it is reset",
+    ),
+    ("PKT_TOO_BIG", "larger than the MTU of the next link"),
 ];
 
 #[cfg(test)]

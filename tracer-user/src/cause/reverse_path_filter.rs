@@ -24,9 +24,12 @@ pub(super) static CAUSE: Cause = Cause {
         "For asymmetric paths by fwmark: sysctl -w net.ipv4.conf.DEV.src_valid_mark=1",
     ],
     drop_reasons: &["IP_RPFILTER"],
+    reset_reasons: &[],
     errnos: &["ETIMEDOUT"],
     sysctls: &[
         "net.ipv4.conf.all.rp_filter",
         "net.ipv4.conf.default.rp_filter",
     ],
+    counters: &["TcpExtIPReversePathFilter"],
+    usage: &[],
 };

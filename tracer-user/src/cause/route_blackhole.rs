@@ -23,6 +23,9 @@ pub(super) static CAUSE: Cause = Cause {
         "If a routing daemon or a DDoS guard put it there, change it there, or it comes back",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &["EINVAL", "ETIMEDOUT"],
     sysctls: &[],
+    counters: &[],
+    usage: &[],
 };

@@ -23,6 +23,9 @@ pub(super) static CAUSE: Cause = Cause {
         "Ask whoever owns the policy before removing it: somebody forbade this on purpose",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &["EACCES", "EHOSTUNREACH"],
     sysctls: &[],
+    counters: &[],
+    usage: &[],
 };

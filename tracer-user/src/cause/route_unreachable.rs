@@ -23,6 +23,9 @@ pub(super) static CAUSE: Cause = Cause {
             bring the tunnel up",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &["EHOSTUNREACH"],
     sysctls: &[],
+    counters: &[],
+    usage: &[],
 };

@@ -28,6 +28,7 @@ pub(super) static CAUSE: Cause = Cause {
         "Filter the flood upstream; or find why SYN-ACKs are not answered",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &["ETIMEDOUT"],
     sysctls: &[
         "net.ipv4.tcp_syncookies",
@@ -35,4 +36,10 @@ pub(super) static CAUSE: Cause = Cause {
         "net.core.somaxconn",
         "net.ipv4.tcp_synack_retries",
     ],
+    counters: &[
+        "TcpExtTCPReqQFullDrop",
+        "TcpExtTCPReqQFullDoCookies",
+        "TcpExtListenDrops",
+    ],
+    usage: &[],
 };

@@ -39,6 +39,9 @@ pub(super) static CAUSE: Cause = Cause {
         "BPF_CGROUP_EGRESS",
         "SOCKET_FILTER",
     ],
+    reset_reasons: &[],
     errnos: &["ETIMEDOUT"],
     sysctls: &[],
+    counters: &[],
+    usage: &[],
 };

@@ -20,6 +20,9 @@ pub(super) static CAUSE: Cause = Cause {
         "Where events were lost: tcpwhy watch --ring-size 64MiB",
     ],
     drop_reasons: &[],
+    reset_reasons: &[],
     errnos: &[],
     sysctls: &[],
+    counters: &[],
+    usage: &[],
 };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    cause::{self, CAUSES, Cause, NOT_COVERED, Place, reason},
+    cause::{self, CAUSES, Cause, Place, reason},
     errno,
     escape::escape,
 };
@@ -38,8 +38,6 @@ pub enum ExplainError {
         /// Names that are like it, best first.
         nearest: Vec<String>,
     },
-    /// A cause of the contract that this version never gives.
-    NotCovered(&'static str),
     /// The explanation could not be written.
     Write(io::Error),
 }
@@ -59,18 +57,6 @@ impl fmt::Display for ExplainError {
                     write!(f, "did you mean {}?", nearest.join(", "))
                 }
             }
-            Self::NotCovered(code) => {
-                // Inbound connections may fail to come up too.
-                let which = if *code == "handshake-incomplete" {
-                    "outbound connections"
-                } else {
-                    "connections"
-                };
-                write!(
-                    f,
-                    "{code}: not covered by this version: only {which} that fail to come up are"
-                )
-            }
             Self::Write(error) => write!(f, "could not write the explanation: {error}"),
         }
     }
@@ -79,7 +65,7 @@ impl fmt::Display for ExplainError {
 impl Error for ExplainError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::NotKnown { .. } | Self::NotCovered(_) => None,
+            Self::NotKnown { .. } => None,
             Self::Write(error) => Some(error),
         }
     }
@@ -115,12 +101,6 @@ pub fn read_sysctl(name: &str) -> Option<String> {
 fn explain(name: &str, host: &Host<'_>) -> Result<String, ExplainError> {
     if let Some(cause) = cause::find(&name.to_lowercase()) {
         return Ok(page(cause, host));
-    }
-    if let Some(code) = NOT_COVERED
-        .into_iter()
-        .find(|code| code.eq_ignore_ascii_case(name))
-    {
-        return Err(ExplainError::NotCovered(code));
     }
     if let Some(number) = name
         .parse()
@@ -397,25 +377,6 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_of_other_versions_is_not_covered() {
-        for code in NOT_COVERED {
-            for asked in [code.to_owned(), code.to_uppercase()] {
-                let why = run(Some(&asked), &HOST, &mut Vec::new()).unwrap_err();
-                let why = why.to_string();
-                assert!(
-                    why.starts_with(&format!("{code}: not covered by this version: only ")),
-                    "{why}"
-                );
-                assert!(
-                    why.ends_with("connections that fail to come up are"),
-                    "{why}"
-                );
-                assert!(!why.contains('\n'));
-            }
-        }
-    }
-
-    #[test]
     fn explains_every_cause() {
         for cause in CAUSES {
             let text = explained(cause.code);
@@ -473,7 +434,6 @@ mod tests {
             assert!(text.contains(&line(cause)), "{}", cause.code);
         }
         assert!(text.find("\nhost: ") < text.find("\npolicy: "));
-        assert!(!text.contains("\nstream: "), "no cause there yet");
     }
 
     #[test]
