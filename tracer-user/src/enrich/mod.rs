@@ -2,6 +2,8 @@
 //! goes into attribution as one more event.
 
 pub mod cgroup;
+pub mod holders;
+pub mod listeners;
 pub mod netns;
 pub mod process;
 pub mod route;
