@@ -85,9 +85,12 @@ pub struct Watch {
     /// Each piece of evidence too, as it happens (retransmission, drop, reset, socket error, ICMP)
     #[arg(long)]
     pub events: bool,
-    /// What watch and run have in common.
+    /// What commands on connections have in common.
     #[command(flatten)]
     pub common: Common,
+    /// Bounds of memory.
+    #[command(flatten)]
+    pub limits: Limits,
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -107,15 +110,19 @@ pub struct Run {
     /// How to write the records: text, or json (one object a line)
     #[arg(long, value_name = "text|json", default_value = "text", value_parser = value::format)]
     pub format: &'static show::Format,
-    /// What watch and run have in common.
+    /// What commands on connections have in common.
     #[command(flatten)]
     pub common: Common,
+    /// Bounds of memory.
+    #[command(flatten)]
+    pub limits: Limits,
     /// The command to run, and its arguments; -- before it keeps its flags apart from these
     #[arg(trailing_var_arg = true, required = true, value_name = "CMD")]
     pub command: Vec<OsString>,
 }
 
-/// Flags that `watch` and `run` have in common.
+/// Flags that all commands on connections have in common, whether they look at the running host or
+/// at a file.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
     /// Which connections to show.
@@ -145,9 +152,6 @@ pub struct Common {
         help_heading = "Display"
     )]
     pub color: Color,
-    /// Bounds of memory.
-    #[command(flatten)]
-    pub limits: Limits,
 }
 
 /// Bounds of the memory that tcpwhy takes. Beyond one, the oldest goes and the ledger counts it.
@@ -303,7 +307,7 @@ mod tests {
             panic!("no watch")
         };
         assert_eq!(
-            watch.common.limits,
+            watch.limits,
             Limits {
                 ring_size: 8 << 20,
                 max_attempts: 65_536

@@ -22,3 +22,4 @@ pub mod record;
 pub mod ring;
 pub mod session;
 pub mod show;
+pub mod trace;

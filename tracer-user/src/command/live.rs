@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    cli::Common,
+    cli::{Common, Limits},
     clock::Clock,
     decode::Names,
     filter::Filter,
@@ -92,6 +92,7 @@ impl Live {
     /// One line that says what this host lacks, or where `output` cannot be written.
     pub fn start(
         common: &Common,
+        limits: Limits,
         wanted: Wanted,
         follow_command: bool,
         output: Output,
@@ -101,11 +102,11 @@ impl Live {
         // maps may still fit.
         let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
         let kernel = Kernel::running()?;
-        let mut hooks = hook::start(&kernel, &options(common, wanted, follow_command)?)?;
+        let mut hooks = hook::start(&kernel, &options(common, limits, wanted, follow_command)?)?;
         let attached = std::mem::take(&mut hooks.attached);
         let degraded = std::mem::take(&mut hooks.degraded);
         let names = Names::new(kernel.reasons.clone());
-        let max_attempts = usize::try_from(common.limits.max_attempts)?;
+        let max_attempts = usize::try_from(limits.max_attempts)?;
         let session = Session::new(hooks, names, wanted, max_attempts)?;
         if common.verbose > 0 {
             for missing in &degraded {
@@ -259,22 +260,23 @@ impl Writer {
 }
 
 /// What a filter can decide in the kernel is decided there.
-fn options(common: &Common, wanted: Wanted, follow_command: bool) -> anyhow::Result<Options> {
+fn options(
+    common: &Common,
+    limits: Limits,
+    wanted: Wanted,
+    follow_command: bool,
+) -> anyhow::Result<Options> {
     const SMALLEST: usize = 4096;
-    let ring = common
-        .limits
-        .ring_size
-        .max(SMALLEST)
-        .checked_next_power_of_two();
+    let ring = limits.ring_size.max(SMALLEST).checked_next_power_of_two();
     let Some(Ok(ring_bytes)) = ring.map(u32::try_from) else {
         bail!(
             "--ring-size {} is too large: 2GiB at most",
-            common.limits.ring_size
+            limits.ring_size
         );
     };
     Ok(Options {
         ring_bytes,
-        max_attempts: common.limits.max_attempts,
+        max_attempts: limits.max_attempts,
         follow_open: wanted.connections,
         all_evidence: wanted.events,
         follow_command,

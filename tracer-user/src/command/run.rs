@@ -20,7 +20,13 @@ use crate::{
 pub async fn run(run: &Run) -> anyhow::Result<u8> {
     let (program, arguments) = run.command.split_first().context("no command")?;
     let mut signals = Signals::new()?;
-    let mut live = Live::start(&run.common, Wanted::default(), true, output(run)?)?;
+    let mut live = Live::start(
+        &run.common,
+        run.limits,
+        Wanted::default(),
+        true,
+        output(run)?,
+    )?;
     // The child is followed from its fork on, before it can do anything.
     live.hooks().follow(std::process::id())?;
     let mut child = Command::new(program)

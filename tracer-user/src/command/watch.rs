@@ -31,7 +31,7 @@ pub async fn run(watch: &Watch) -> anyhow::Result<()> {
         connections: watch.all,
         events: watch.events,
     };
-    let mut live = Live::start(&watch.common, wanted, false, output)?;
+    let mut live = Live::start(&watch.common, watch.limits, wanted, false, output)?;
     if live.is_degraded() && watch.format.name == text::FORMAT.name {
         eprintln!("tcpwhy: not everything can be seen here: `tcpwhy doctor` says what, and why");
     }
