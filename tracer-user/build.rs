@@ -2,7 +2,12 @@
 //! BPF target, and Rust's own LLVM as the code generator. Needs the rustup components `rust-src` and
 //! `llvm-tools`, and fetches them where rustup is there.
 //!
+//! It also collects the words that tcpwhy says (`build/vocabulary.rs`).
+//!
 //! The compiler hands its "linker" one bitcode file: that linker is this very program, called again.
+
+#[path = "build/vocabulary.rs"]
+mod vocabulary;
 
 use std::{
     env,
@@ -65,7 +70,9 @@ fn build() -> Result<(), String> {
         );
     }
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build/vocabulary.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    vocabulary::build(Path::new(env!("CARGO_MANIFEST_DIR")), &out)?;
     let llc = components()?;
     let target = if cfg!(target_endian = "big") {
         "bpfeb-unknown-none"

@@ -19,6 +19,7 @@ pub mod hook;
 pub mod kernel;
 pub mod net;
 pub mod record;
+pub mod redact;
 pub mod ring;
 pub mod session;
 pub mod show;
