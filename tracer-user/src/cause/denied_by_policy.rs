@@ -13,7 +13,8 @@ pub(super) static CAUSE: Cause = Cause {
             then tcp_v4_pre_connect() or tcp_v6_pre_connect() runs the connect4 or connect6 BPF \
             programs of the process's cgroups. tcpwhy cannot see what seccomp or an LSM denies \
             before TCP is asked, only what the cgroup programs deny, and what is refused once TCP \
-            was asked.",
+            was asked. An LSM may also keep what arrives from the socket: sk_filter_trim_cap() \
+            drops it (SECURITY_HOOK), and connect() ends in ETIMEDOUT.",
     confirm: &[
         "bpftool cgroup tree | grep -B2 connect",
         "journalctl -k -g 'avc: *denied|apparmor=\"DENIED\"'",
@@ -27,9 +28,9 @@ pub(super) static CAUSE: Cause = Cause {
         "bpftool cgroup detach CGROUP connect4 id PROG    (in an emergency; an agent may put \
             it back)",
     ],
-    drop_reasons: &[],
+    drop_reasons: &["SECURITY_HOOK"],
     reset_reasons: &[],
-    errnos: &["EPERM", "EACCES"],
+    errnos: &["EPERM", "EACCES", "ETIMEDOUT"],
     sysctls: &[],
     counters: &[],
     usage: &[],

@@ -35,6 +35,8 @@ pub(super) static CAUSE: Cause = Cause {
         "TCP_FLAGS",
         "TCP_INVALID_SYN",
         "TCP_MINTTL",
+        "PSP_INPUT",
+        "PSP_OUTPUT",
     ],
     reset_reasons: &["TCP_FLAGS", "INVALID_SYN"],
     errnos: &["ETIMEDOUT"],

@@ -22,7 +22,7 @@ pub(super) static CAUSE: Cause = Cause {
         "VPN and container daemons add such routes on purpose while their tunnel is down: \
             bring the tunnel up",
     ],
-    drop_reasons: &[],
+    drop_reasons: &["IP_INADDRERRORS"],
     reset_reasons: &[],
     errnos: &["EHOSTUNREACH"],
     sysctls: &[],

@@ -117,7 +117,11 @@ fn explain(name: &str, host: &Host<'_>) -> Result<String, ExplainError> {
     }
     let errnos: Vec<String> = errno::names().collect();
     let mut known: Vec<&str> = errnos.iter().map(String::as_str).collect();
-    for name in CAUSES.iter().map(|cause| cause.code).chain(reason::names()) {
+    for name in CAUSES
+        .iter()
+        .map(|cause| cause.code)
+        .chain(reason::drops().map(|reason| reason.name))
+    {
         known.push(name);
     }
     let wanted = if upper.starts_with(REASON_PREFIX) {
@@ -312,7 +316,7 @@ mod tests {
             "net.ipv4.tcp_mem" => Some("1 2 3".to_owned()),
             _ => None,
         },
-        known_reason: &|reason| reason == "PSP_INPUT",
+        known_reason: &|reason| reason == "NEW_REASON",
     };
 
     fn explained(name: &str) -> String {
@@ -408,9 +412,9 @@ mod tests {
 
     #[test]
     fn names_the_kernels_reasons_that_are_not_described() {
-        let text = explained("skb_drop_reason_psp_input");
+        let text = explained("skb_drop_reason_new_reason");
         assert!(
-            text.starts_with("PSP_INPUT: ") && text.contains("not yet described"),
+            text.starts_with("NEW_REASON: ") && text.contains("not yet described"),
             "{text}"
         );
     }

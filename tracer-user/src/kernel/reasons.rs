@@ -4,33 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::btf::Btf;
-
-/// Reasons that say nothing of a failure: each occurs in connections that are well. By name, so
-/// that a kernel without one of them is served too.
-const BENIGN: &[&str] = &[
-    // Not drops: the packet is still in use, or served its purpose.
-    "NOT_DROPPED_YET",
-    "CONSUMED",
-    // A socket's queue at its close; one with every graceful close.
-    "QUEUE_PURGE",
-    // Data that the receiver already has: the sender retransmitted too much.
-    "TCP_OLD_DATA",
-    // A segment wholly before the window: a duplicate, or a keep-alive probe.
-    "TCP_OLD_SEQUENCE",
-    // An acknowledgement that a later one overtook.
-    "TCP_OLD_ACK",
-    // The same, by its time stamp: split from TCP_RFC7323_PAWS because it is harmless.
-    "TCP_RFC7323_PAWS_ACK",
-    // Data that already waits in the out-of-order queue.
-    "TCP_OFOMERGE",
-    // Frames for another machine, seen because the device is promiscuous.
-    "OTHERHOST",
-    // Unicast inside a link-layer broadcast: a copy, which RFC 1122 (3.3.6) wants dropped.
-    "UNICAST_IN_L2_MULTICAST",
-    // Unix sockets are no part of the network.
-    "UNIX_DISCONNECT",
-    "UNIX_SKIP_OOB",
-];
+use crate::cause::reason;
 
 /// What the running kernel calls its reasons.
 #[derive(Clone, Debug, Default)]
@@ -73,13 +47,20 @@ impl ReasonNames {
         self.resets.get(&value).map(String::as_str)
     }
 
+    /// The names of all drop reasons that this kernel's own BTF lists.
+    pub fn drop_reasons(&self) -> impl Iterator<Item = &str> {
+        self.drops.values().map(String::as_str)
+    }
+
+    /// The names of all reset reasons.
+    pub fn reset_reasons(&self) -> impl Iterator<Item = &str> {
+        self.resets.values().map(String::as_str)
+    }
+
     /// One bit for each drop reason below 256 that is ordinary, not evidence of a failure.
     pub fn benign_bitmap(&self) -> [u64; 4] {
         let mut bitmap = [0; 4];
-        for value in BENIGN
-            .iter()
-            .filter_map(|name| self.drop_reason_value(name))
-        {
+        for value in reason::ordinary().filter_map(|name| self.drop_reason_value(name)) {
             let word = usize::try_from(value / 64)
                 .ok()
                 .and_then(|word| bitmap.get_mut(word));

@@ -38,7 +38,13 @@ fn cause_of(drop: &SeenDrop) -> Option<&'static str> {
 /// Reasons that name a cause by themselves. `NO_SOCKET` and the listener's own are answered, not
 /// silent: other rules look at those.
 fn by_reason(reason: &str) -> Option<&'static str> {
-    let ambiguous = ["", "NOT_SPECIFIED", "NO_SOCKET", "NETFILTER_DROP"];
+    let ambiguous = [
+        "",
+        "NOT_SPECIFIED",
+        "NO_SOCKET",
+        "NETFILTER_DROP",
+        "IP_INADDRERRORS",
+    ];
     if ambiguous.contains(&reason) {
         return None;
     }
@@ -117,10 +123,13 @@ fn describe(case: &Case<'_>, drop: &SeenDrop, cause: &'static str) -> Finding {
     let mut finding = Finding::new(cause, drop.confidence(), what);
     if cause == "unknown" {
         finding.confidence = Confidence::Unknown;
-        finding = finding.missing(format!(
-            "the drop reason {} is not yet described",
-            drop.reason()
-        ));
+        finding = finding.missing(match cause::reason::meaning(drop.reason()) {
+            Some(meaning) => format!(
+                "what made it do so: {} ({meaning}) stands for no cause by itself",
+                drop.reason()
+            ),
+            None => format!("the drop reason {} is not yet described", drop.reason()),
+        });
     }
     finding = finding.why(words::fate_of_syns(case, drop)).why(format!(
         "the kernel dropped {}: {}",
