@@ -1,11 +1,13 @@
 //! The command line.
 
+mod record;
 pub(crate) mod value;
 
 use std::{ffi::OsString, io::IsTerminal, path::PathBuf, process, time::Duration};
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
+pub use self::record::Record;
 use crate::{filter::Filter, show};
 
 /// Exit status of a usage error.
@@ -47,6 +49,8 @@ pub enum Command {
     Watch(Watch),
     /// Run a command and show why its connections fail (and those of its descendants)
     Run(Run),
+    /// Write failures, and all that belongs to them, to a file: for a postmortem
+    Record(Record),
     /// Explain a cause, a kernel drop reason or an errno; without one, list all causes
     Explain(Explain),
     /// Say what this kernel lets tcpwhy see, what it does not, and why
@@ -61,6 +65,7 @@ Examples:
   tcpwhy --port 443 --comm curl            only curl's, on port 443
   tcpwhy watch --format json --count 10    ten failures, one JSON object a line
   tcpwhy run -- curl https://example.com   why does this command not connect?
+  tcpwhy record -o trace.jsonl.gz          a trace for the postmortem
   tcpwhy explain firewall-drop             what it means, how to confirm and mend it
   tcpwhy doctor                            what can be seen here
 

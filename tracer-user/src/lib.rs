@@ -23,4 +23,5 @@ pub mod redact;
 pub mod ring;
 pub mod session;
 pub mod show;
+pub mod sink;
 pub mod trace;

@@ -10,7 +10,7 @@ use tracer_user::{
     command::{
         doctor,
         explain::{self, ExplainError},
-        run, schema, watch,
+        record, run, schema, watch,
     },
     kernel::{btf::Btf, reasons::ReasonNames},
 };
@@ -37,6 +37,7 @@ fn one_line(why: &anyhow::Error) -> String {
 fn dispatch(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Watch(watch) => block_on(watch::run(&watch)).map(|()| 0),
+        Command::Record(record) => block_on(record::run(&record)).map(|()| 0),
         Command::Run(run) => block_on(run::run(&run)),
         Command::Explain(explain) => explain_code(explain.code.as_deref()),
         Command::Doctor(doctor) => {

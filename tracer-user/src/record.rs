@@ -51,6 +51,10 @@ pub struct Header {
     pub hooks: Vec<String>,
     /// What this run cannot see, and why.
     pub degraded: Vec<Degradation>,
+    /// Which part of a rotated trace this is, counted from 1; absent where it is the only one. Parts
+    /// of one run have the same host, boot id and `time`, and their ledgers count from its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u32>,
 }
 
 /// Something this host does not let the tool see.
@@ -416,7 +420,8 @@ pub struct Ledger {
     pub failures_filtered: u64,
     /// Failures whose record is still to come (verdicts held back, or attempts under way).
     pub failures_pending: u64,
-    /// Failures that were seen, but whose event was lost on the way.
+    /// Failures that were seen, but have no record: their event was lost on the way, or the record
+    /// could not be written.
     pub failures_lost: u64,
     /// Losers of races that another attempt won: no failure.
     pub races: u64,
@@ -435,6 +440,9 @@ pub struct Ledger {
     /// Attempts, and packets without a socket, whose evidence was forgotten since a table of user
     /// space was full.
     pub evicted: u64,
+    /// Records of every type that could not be written, since the disk was full.
+    #[serde(default)]
+    pub unwritten: u64,
 }
 
 /// Counts of one hook.
@@ -464,7 +472,8 @@ pub struct HookLedger {
 pub struct Trailer {
     /// RFC 3339 with nanoseconds, UTC.
     pub time: String,
-    /// Why the run ended: `interrupted`, `duration`, `count`, `command-exited`, `output-closed`.
+    /// Why the run ended: `interrupted`, `duration`, `count`, `command-exited`, `output-closed`;
+    /// or why this file does: `rotated`.
     pub reason: String,
     /// The final ledger.
     pub ledger: Ledger,

@@ -51,6 +51,8 @@ pub struct Session {
     checked_ns: u64,
     swept_ns: u64,
     unsettled: u64,
+    /// More waits in the ring.
+    more: bool,
 }
 
 /// How often attempts are looked for that never came to a SYN.
@@ -92,6 +94,7 @@ impl Session {
             checked_ns: now_ns,
             swept_ns: now_ns,
             unsettled: 0,
+            more: false,
         })
     }
 
@@ -111,6 +114,11 @@ impl Session {
     /// # Errors
     /// Where polling fails: a defect.
     pub async fn wait(&mut self) -> anyhow::Result<()> {
+        if self.more {
+            // Signals are to be seen meanwhile.
+            tokio::task::yield_now().await;
+            return Ok(());
+        }
         let patience = match self.tracker.next_due_ns() {
             Some(due_ns) => due_ns
                 .saturating_sub(clock::monotonic_ns()?)
@@ -120,7 +128,7 @@ impl Session {
         self.ring.wait(Duration::from_nanos(patience)).await
     }
 
-    /// Takes what waits in the ring, and hands out the records that are due.
+    /// Takes what waits in the ring, a batch at a time, and hands out the records that are due.
     ///
     /// # Errors
     /// Where the kernel refuses to read a map, or `show` cannot write.
@@ -129,19 +137,19 @@ impl Session {
         show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut events = Vec::new();
-        loop {
-            // Taken before the ring is: what ended before this moment has its evidence in it.
-            let now_ns = clock::monotonic_ns()?;
-            let more = self.take(&mut events);
-            for event in events.drain(..) {
-                self.observe(event, show)?;
-            }
-            if !more {
-                self.sweep(now_ns, show)?;
-                self.check_losses(now_ns)?;
-                return self.hand_out(now_ns, show);
-            }
+        // Taken before the ring is: what ended before this moment has its evidence in it.
+        let mut now_ns = clock::monotonic_ns()?;
+        self.more = self.take(&mut events);
+        if let (true, Some(last)) = (self.more, events.last()) {
+            // So far has the ring been read.
+            now_ns = now_ns.min(last.head().time_ns);
         }
+        for event in events {
+            self.observe(event, show)?;
+        }
+        self.sweep(now_ns, show)?;
+        self.check_losses(now_ns)?;
+        self.hand_out(now_ns, show)
     }
 
     /// Ends the run: everything that has ended is handed out.
@@ -153,10 +161,18 @@ impl Session {
         show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         std::thread::sleep(Duration::from_nanos(HOLD_NS));
-        self.step(show)?;
+        self.drain(show)?;
         self.swept_ns = 0;
-        self.step(show)?;
+        self.drain(show)?;
         self.hand_out(u64::MAX, show)
+    }
+
+    fn drain(&mut self, show: &mut dyn FnMut(Record) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        self.step(show)?;
+        while self.more {
+            self.step(show)?;
+        }
+        Ok(())
     }
 
     fn take(&mut self, events: &mut Vec<Event>) -> bool {

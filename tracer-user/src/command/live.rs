@@ -22,7 +22,7 @@ use crate::{
     kernel::Kernel,
     record::{Degradation, Header, Ledger, Record, SCHEMA, Trailer},
     session::{Session, Wanted},
-    show::Output,
+    sink::Sink,
 };
 
 /// How often a ledger is written, where something changed.
@@ -41,6 +41,8 @@ pub enum Reason {
     CommandExited,
     /// Nobody reads the output any more.
     OutputClosed,
+    /// The trace goes on in the next file.
+    Rotated,
 }
 
 impl Reason {
@@ -51,6 +53,7 @@ impl Reason {
             Self::Count => "count",
             Self::CommandExited => "command-exited",
             Self::OutputClosed => "output-closed",
+            Self::Rotated => "rotated",
         }
     }
 }
@@ -66,7 +69,7 @@ pub struct Live {
 
 /// Filters, counts and writes records.
 struct Writer {
-    output: Output,
+    sink: Box<dyn Sink>,
     filter: Filter,
     left: Option<u64>,
     ended: Option<Reason>,
@@ -89,13 +92,13 @@ impl Live {
     /// Attaches the hooks, and writes the header.
     ///
     /// # Errors
-    /// One line that says what this host lacks, or where `output` cannot be written.
+    /// One line that says what this host lacks, or where `sink` cannot be written.
     pub fn start(
         common: &Common,
         limits: Limits,
         wanted: Wanted,
         follow_command: bool,
-        output: Output,
+        sink: Box<dyn Sink>,
     ) -> anyhow::Result<Self> {
         require_root()?;
         // Kernels before 5.11 count BPF memory against this limit; where raising it is refused, the
@@ -121,7 +124,7 @@ impl Live {
         let mut live = Self {
             session,
             writer: Writer {
-                output,
+                sink,
                 filter: common.filter.clone(),
                 left: common.count,
                 ended: None,
@@ -182,9 +185,40 @@ impl Live {
     }
 
     fn step(&mut self) -> anyhow::Result<()> {
-        let writer = &mut self.writer;
-        self.session.step(&mut |record| writer.take(&record))?;
+        let mut records = Vec::new();
+        self.session.step(&mut |record| {
+            records.push(record);
+            Ok(())
+        })?;
+        self.write_all(records)?;
+        self.writer.settle()
+    }
+
+    /// Filters, writes and counts; the next part of the trace may begin at any record.
+    fn write_all(&mut self, records: Vec<Record>) -> anyhow::Result<()> {
+        let is_failure = |record: &Record| matches!(record, Record::Failure(_));
+        let mut failures_left = records.iter().filter(|record| is_failure(record)).count();
+        for record in records {
+            self.writer.take(&record)?;
+            failures_left -= usize::from(is_failure(&record));
+            if self.writer.sink.is_part_over() {
+                self.next_part(failures_left)?;
+            }
+        }
         self.settle();
+        Ok(())
+    }
+
+    fn next_part(&mut self, failures_left: usize) -> anyhow::Result<()> {
+        self.writer.flush()?;
+        let mut ledger = self.ledger()?;
+        // They are under way to the next part.
+        let under_way = u64::try_from(failures_left)?.min(ledger.failures_lost);
+        ledger.failures_lost -= under_way;
+        ledger.failures_pending += under_way;
+        self.writer.write(&trailer(Reason::Rotated, ledger))?;
+        self.writer.flush()?;
+        self.writer.sink.next_part();
         Ok(())
     }
 
@@ -196,8 +230,26 @@ impl Live {
             .filtered(std::mem::take(&mut self.writer.filtered));
     }
 
+    /// The books, less what the sink could not write. Whatever waits must have been written.
+    fn ledger(&mut self) -> anyhow::Result<Ledger> {
+        self.settle();
+        let mut ledger = self.session.ledger()?;
+        let unwritten = self.writer.sink.unwritten();
+        ledger.unwritten = unwritten.records;
+        for (cause, count) in unwritten.failures {
+            ledger.failures_emitted = ledger.failures_emitted.saturating_sub(count);
+            ledger.failures_lost += count;
+            if let Some(written) = ledger.by_cause.get_mut(&cause) {
+                *written = written.saturating_sub(count);
+            }
+        }
+        ledger.by_cause.retain(|_, written| *written > 0);
+        Ok(ledger)
+    }
+
     fn write_ledger(&mut self) -> anyhow::Result<()> {
-        let ledger = self.session.ledger()?;
+        self.writer.flush()?;
+        let ledger = self.ledger()?;
         let unchanged = Ledger {
             time: self.ledger.time.clone(),
             ..ledger.clone()
@@ -206,23 +258,37 @@ impl Live {
             self.ledger = ledger.clone();
             self.writer.write(&Record::Ledger(ledger))?;
         }
+        if self.writer.sink.is_part_over() {
+            self.next_part(0)?;
+        }
         Ok(())
     }
 
     fn end(mut self, reason: Reason) -> anyhow::Result<Ledger> {
         if self.writer.ended.is_none() {
-            let writer = &mut self.writer;
-            self.session.finish(&mut |record| writer.take(&record))?;
-            self.settle();
+            let mut records = Vec::new();
+            self.session.finish(&mut |record| {
+                records.push(record);
+                Ok(())
+            })?;
+            self.write_all(records)?;
         }
-        let ledger = self.session.ledger()?;
-        self.writer.write(&Record::Trailer(Trailer {
-            time: Clock::utc_now(),
-            reason: reason.name().to_owned(),
-            ledger: ledger.clone(),
-        }))?;
+        self.writer.flush()?;
+        let ledger = self.ledger()?;
+        self.writer.write(&trailer(reason, ledger.clone()))?;
+        self.writer.sink.finish().context(CANNOT_WRITE)?;
         Ok(ledger)
     }
+}
+
+const CANNOT_WRITE: &str = "cannot write the records";
+
+fn trailer(reason: Reason, ledger: Ledger) -> Record {
+    Record::Trailer(Trailer {
+        time: Clock::utc_now(),
+        reason: reason.name().to_owned(),
+        ledger,
+    })
 }
 
 impl Writer {
@@ -249,10 +315,22 @@ impl Writer {
     }
 
     fn write(&mut self, record: &Record) -> anyhow::Result<()> {
-        let put = self.output.put(record);
-        if let ControlFlow::Break(()) =
-            put.context("cannot write the records; is the disk full?")?
-        {
+        let done = self.sink.put(record);
+        self.note(done)
+    }
+
+    fn settle(&mut self) -> anyhow::Result<()> {
+        let done = self.sink.settle();
+        self.note(done)
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        let done = self.sink.flush();
+        self.note(done)
+    }
+
+    fn note(&mut self, done: io::Result<ControlFlow<()>>) -> anyhow::Result<()> {
+        if done.context(CANNOT_WRITE)?.is_break() {
             self.ended = Some(Reason::OutputClosed);
         }
         Ok(())
@@ -304,6 +382,7 @@ fn header(kernel: &Kernel, clock: Clock, hooks: Vec<String>, degraded: Vec<Degra
             .collect(),
         hooks,
         degraded,
+        part: None,
     }
 }
 

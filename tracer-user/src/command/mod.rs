@@ -3,6 +3,8 @@
 pub mod doctor;
 pub mod explain;
 pub mod live;
+mod ready;
+pub mod record;
 pub mod run;
 pub mod schema;
 pub mod watch;

@@ -25,7 +25,7 @@ pub async fn run(run: &Run) -> anyhow::Result<u8> {
         run.limits,
         Wanted::default(),
         true,
-        output(run)?,
+        Box::new(output(run)?),
     )?;
     // The child is followed from its fork on, before it can do anything.
     live.hooks().follow(std::process::id())?;
@@ -42,7 +42,7 @@ pub async fn run(run: &Run) -> anyhow::Result<u8> {
         })
         .await?;
     if run.format.name == text::FORMAT.name {
-        eprintln!("{}", text::closing(&ledger));
+        eprintln!("{}", text::closing(&ledger, "shown"));
     }
     // A limit (--count, --duration) ends the tracing, not the command.
     let status = match status {

@@ -71,6 +71,7 @@ impl Book {
             by_drop_reason: reasons.collect(),
             unowned: counts.unowned,
             evicted: tracker.evicted + tracker.forgotten(),
+            unwritten: 0,
         }
     }
 }

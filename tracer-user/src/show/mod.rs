@@ -14,7 +14,7 @@ use std::{
     path::Path,
 };
 
-use crate::record::Record;
+use crate::{record::Record, sink::Sink};
 
 /// Every output format, by the name that `--format` takes.
 pub static FORMATS: &[&Format] = &[&text::FORMAT, &json::FORMAT];
@@ -72,14 +72,11 @@ impl Output {
             .open(path)?;
         Ok(Self::new(format, color, Box::new(file)))
     }
+}
 
-    /// Writes one record in a single write and flushes it.
-    ///
-    /// `Break` means that the reader has gone (a broken pipe): the time to end, without an error.
-    ///
-    /// # Errors
-    /// Any other failure to write.
-    pub fn put(&mut self, record: &Record) -> io::Result<ControlFlow<()>> {
+impl Sink for Output {
+    /// Writes one record in a single write and flushes it; a broken pipe is a `Break`.
+    fn put(&mut self, record: &Record) -> io::Result<ControlFlow<()>> {
         let mut line = Vec::with_capacity(2048);
         self.show.show(record, &mut line)?;
         if line.is_empty() {
@@ -102,6 +99,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::sink::Sink as _;
 
     /// A writer that notes what is written and flushed, or refuses.
     #[derive(Clone, Default)]

@@ -32,6 +32,7 @@ pub(crate) fn records() -> Vec<Record> {
                 why: "EPERM".to_owned(),
                 effect: "no errno of a refused bind()".to_owned(),
             }],
+            part: None,
         })),
         record(),
         Record::Connection(Box::new(connection())),

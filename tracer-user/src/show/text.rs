@@ -241,13 +241,14 @@ impl Text {
     }
 }
 
-/// The line that closes a run in text mode, for stderr: what was seen and shown, and what was lost.
+/// The line that closes a run, for stderr: what was seen, and `done` (shown, written), and what was
+/// lost.
 ///
 /// The caller adds the newline.
 #[must_use]
-pub fn closing(ledger: &Ledger) -> String {
+pub fn closing(ledger: &Ledger, done: &str) -> String {
     let mut text = format!(
-        "tcpwhy: {}, {} shown",
+        "tcpwhy: {}, {} {done}",
         plural(ledger.failures_seen, "failure"),
         ledger.failures_emitted
     );
@@ -285,6 +286,7 @@ pub fn closing(ledger: &Ledger) -> String {
             "run",
             " of a hook skipped by the kernel",
         ),
+        (ledger.unwritten, "record", " not written, disk full"),
         (
             ledger.evicted,
             "piece",
@@ -894,7 +896,7 @@ mod tests {
     fn closes_with_the_counts_and_the_losses() {
         let mut ledger = sample::ledger();
         assert_eq!(
-            closing(&ledger),
+            closing(&ledger, "shown"),
             "tcpwhy: 12 failures, 10 shown, 2 filtered out"
         );
         ledger.failures_seen = 1;
@@ -907,7 +909,7 @@ mod tests {
             },
         );
         assert_eq!(
-            closing(&ledger),
+            closing(&ledger, "shown"),
             "tcpwhy: 1 failure, 10 shown, 2 filtered out; LOST: 1 failure without a record; 7 \
              events, ring buffer full (--ring-size)"
         );
@@ -920,12 +922,12 @@ mod tests {
             ..Ledger::default()
         };
         assert_eq!(
-            closing(&ledger),
+            closing(&ledger, "shown"),
             "tcpwhy: 0 failures, 0 shown; LOST: 1 attempt whose beginning is not known (older \
              than tcpwhy, or more than --max-attempts at once)"
         );
         ledger.unowned = 2;
-        assert!(closing(&ledger).contains("LOST: 2 attempts whose "));
+        assert!(closing(&ledger, "shown").contains("LOST: 2 attempts whose "));
     }
 
     #[test]

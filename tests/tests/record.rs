@@ -1,0 +1,315 @@
+//! `tcpwhy record`: traces that can be read whatever happened to whoever wrote them.
+
+// A panic is how a test fails.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use tests::{
+    client::CommandLine,
+    lock::Host,
+    net::{Lab, Place},
+    runner, shell,
+    tracer::{self, Trace, Tracer},
+};
+use tracer_user::record::{Failure, Family, Ledger, Record, Trailer};
+
+/// A directory of this test's own, gone when dropped.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let name = format!("tcpwhy-lab-record-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A small disk of this test's own.
+struct Disk(Directory);
+
+impl Disk {
+    fn new(name: &str, kibibytes: u32) -> Self {
+        let directory = Directory::new(name);
+        let size = format!("size={kibibytes}k");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &size, "tcpwhy-lab"]);
+        shell::output(mount.arg(&directory.0)).unwrap();
+        Self(directory)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = shell::output(Command::new("umount").arg(&self.0.0));
+    }
+}
+
+/// `tcpwhy record`, of one lab only.
+fn record(lab: &Lab, file: &Path, more: &[&str]) -> Tracer {
+    let mut command = Command::new(tracer::binary().unwrap());
+    let netns = lab.inode(Place::Client).to_string();
+    command.args(["record", "--netns", &netns, "-o"]).arg(file);
+    Tracer::start({
+        command.args(more);
+        command
+    })
+    .unwrap()
+}
+
+/// So many connections that nobody listens for.
+fn refuse(lab: &Lab, times: u32) {
+    let line = format!("connect.py $lo 9 --times {times} --close");
+    let line = CommandLine(&line);
+    let mut command = line
+        .command(lab, Place::Client, Family::Ipv4, None)
+        .unwrap();
+    let done = command.output().unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+/// What the format's own tool can unpack, up to where the file was cut off.
+fn unpack(path: &Path) -> String {
+    let tool = match path.extension().unwrap().to_str().unwrap() {
+        "gz" => "gzip",
+        "zst" => "zstd",
+        _ => return fs::read_to_string(path).unwrap(),
+    };
+    let done = Command::new(tool).arg("-dc").arg(path).output().unwrap();
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// Every line, the last one only where it is whole; the first one is a header.
+fn records(path: &Path) -> Vec<Record> {
+    let text = unpack(path);
+    let whole = &text[..text.rfind('\n').unwrap() + 1];
+    let parse = |line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
+    let records: Vec<Record> = whole.lines().map(parse).collect();
+    assert!(matches!(records[0], Record::Header(_)), "{:?}", records[0]);
+    records
+}
+
+fn failures(records: &[Record]) -> Vec<&Failure> {
+    let mut all = Vec::new();
+    for record in records {
+        if let Record::Failure(failure) = record {
+            all.push(&**failure);
+        }
+    }
+    all
+}
+
+fn trailer(records: &[Record]) -> &Trailer {
+    match records.last() {
+        Some(Record::Trailer(trailer)) => trailer,
+        other => panic!("no trailer but {other:?}"),
+    }
+}
+
+/// The books of the whole run agree with what is in the files.
+fn assert_exact(ledger: &Ledger, written: usize) {
+    assert_eq!(ledger.failures_emitted, written as u64, "{ledger:#?}");
+    assert_eq!(
+        ledger.by_cause.values().sum::<u64>(),
+        written as u64,
+        "{ledger:#?}"
+    );
+    let accounted = ledger.failures_emitted
+        + ledger.failures_filtered
+        + ledger.failures_lost
+        + ledger.failures_pending
+        + ledger.races;
+    assert_eq!(ledger.failures_seen, accounted, "{ledger:#?}");
+}
+
+fn ended_well(trace: &Trace) {
+    assert!(trace.status.success(), "{}: {}", trace.status, trace.stderr);
+}
+
+#[test]
+fn a_trace_is_whole_and_private_however_it_is_packed() {
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let (lab, directory) = (Lab::new().unwrap(), Directory::new("whole"));
+    for name in ["trace.jsonl", "trace.jsonl.gz", "trace.jsonl.zst"] {
+        let path = directory.join(name);
+        fs::write(&path, "what was there before").unwrap();
+        let recorder = record(&lab, &path, &[]);
+        refuse(&lab, 200);
+        std::thread::sleep(Duration::from_millis(200));
+        let trace = recorder.stop().unwrap();
+        ended_well(&trace);
+        assert!(trace.lines.is_empty(), "{:?}", trace.lines);
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+        let records = records(&path);
+        assert_eq!(failures(&records).len(), 200, "{name}");
+        assert_eq!(trailer(&records).reason, "interrupted");
+        assert_exact(&trailer(&records).ledger, 200);
+    }
+}
+
+#[test]
+fn sigkill_leaves_a_file_that_can_be_read() {
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let (lab, directory) = (Lab::new().unwrap(), Directory::new("kill"));
+    for name in ["trace.jsonl", "trace.jsonl.gz", "trace.jsonl.zst"] {
+        let path = directory.join(name);
+        let recorder = record(&lab, &path, &["--events"]);
+        std::thread::scope(|scope| {
+            let flood = scope.spawn(|| refuse(&lab, 6000));
+            // In the midst of writing: there is something already, and more comes.
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while !unpack(&path).contains("\"type\":\"failure\"") && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            // SAFETY: the child has not been waited for, so the pid is still its own.
+            unsafe { libc::kill(recorder.pid().cast_signed(), libc::SIGKILL) };
+            flood.join().unwrap();
+        });
+        drop(recorder);
+        let records = records(&path);
+        assert!(
+            !failures(&records).is_empty(),
+            "{name}: {} records",
+            records.len()
+        );
+        assert!(
+            !matches!(records.last(), Some(Record::Trailer(_))),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_once_and_recording_goes_on() {
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let lab = Lab::new().unwrap();
+    let disk = Disk::new("full", 512);
+    let (path, ballast) = (disk.0.join("trace.jsonl"), disk.0.join("ballast"));
+    fs::write(&ballast, vec![0; 400 << 10]).unwrap();
+    let recorder = record(&lab, &path, &[]);
+    // Far more than what is left, in many bursts.
+    for _ in 0..10 {
+        refuse(&lab, 100);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    fs::remove_file(&ballast).unwrap();
+    refuse(&lab, 50);
+    std::thread::sleep(Duration::from_millis(200));
+    let trace = recorder.stop().unwrap();
+    ended_well(&trace);
+    let said = trace
+        .stderr
+        .lines()
+        .filter(|line| line.contains("cannot write"));
+    assert_eq!(said.count(), 1, "{}", trace.stderr);
+    let records = records(&path);
+    let ledger = &trailer(&records).ledger;
+    assert!(ledger.unwritten > 0, "{ledger:#?}");
+    assert!(ledger.failures_lost >= ledger.unwritten, "{ledger:#?}");
+    let written = failures(&records);
+    assert_exact(ledger, written.len());
+    assert!(
+        written.len() >= 50 && written.len() < 1050,
+        "{}",
+        written.len()
+    );
+}
+
+#[test]
+fn a_rotated_trace_is_bounded_and_each_part_is_whole() {
+    const PART: u64 = 64 << 10;
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let lab = Lab::new().unwrap();
+    for ending in ["jsonl", "jsonl.gz"] {
+        let directory = Directory::new("rotate");
+        let path = directory.join(&format!("trace.{ending}"));
+        fs::write(&path, "{}\n").unwrap();
+        fs::write(directory.join("trace-mine.jsonl"), "").unwrap();
+        let size = PART.to_string();
+        let recorder = record(&lab, &path, &["--rotate-size", &size, "--keep", "3"]);
+        refuse(&lab, 6000);
+        std::thread::sleep(Duration::from_millis(200));
+        ended_well(&recorder.stop().unwrap());
+        let mut parts: Vec<PathBuf> = fs::read_dir(&directory.0)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|part| !part.ends_with("trace-mine.jsonl"))
+            .collect();
+        assert_eq!(parts.len(), 4, "{parts:?}");
+        let parts_seen = |parts: &[PathBuf]| -> Vec<(Option<u32>, Vec<Record>)> {
+            let read = |part: &PathBuf| {
+                let records = records(part);
+                let Record::Header(header) = &records[0] else {
+                    unreachable!()
+                };
+                (header.part, records)
+            };
+            parts.iter().map(read).collect()
+        };
+        for part in &parts {
+            // A trailer more, and for packed ones a piece.
+            let length = fs::metadata(part).unwrap().len();
+            assert!(length <= 2 * PART, "{part:?}: {length}");
+        }
+        parts.retain(|part| *part != path);
+        let last = records(&path);
+        let mut seen = parts_seen(&parts);
+        seen.sort_by_key(|(number, _)| *number);
+        let numbers: Vec<u32> = seen.iter().map(|(number, _)| number.unwrap()).collect();
+        assert!(
+            numbers.windows(2).all(|two| two[1] == two[0] + 1),
+            "{numbers:?}"
+        );
+        let mut ids: Vec<&str> = Vec::new();
+        let mut emitted = None;
+        for (_, records) in &seen {
+            let trailer = trailer(records);
+            assert_eq!(trailer.reason, "rotated");
+            let here = failures(records);
+            // Each part holds what the books grew by.
+            if let Some(before) = emitted {
+                assert_eq!(trailer.ledger.failures_emitted, before + here.len() as u64);
+            }
+            emitted = Some(trailer.ledger.failures_emitted);
+            ids.extend(here.iter().map(|failure| failure.id.as_str()));
+        }
+        let end = trailer(&last);
+        assert_eq!(end.reason, "interrupted");
+        let (emitted, lost) = (end.ledger.failures_emitted, end.ledger.failures_lost);
+        assert!(
+            emitted <= 6000 && emitted + lost >= 6000,
+            "{emitted}, {lost}"
+        );
+        ids.extend(failures(&last).iter().map(|failure| failure.id.as_str()));
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all);
+    }
+}
