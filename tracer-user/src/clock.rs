@@ -70,6 +70,20 @@ pub fn time_of_day(rfc3339: &str, zone: &TimeZone) -> String {
     )
 }
 
+/// Nanoseconds since 1970 of an RFC 3339 time; `None` where it is none, or beyond what 64 bits hold
+/// (the years 1677 to 2262).
+#[must_use]
+pub fn utc_ns(rfc3339: &str) -> Option<i64> {
+    let time: Timestamp = rfc3339.parse().ok()?;
+    i64::try_from(time.as_nanosecond()).ok()
+}
+
+/// RFC 3339 with nanoseconds, UTC, of nanoseconds since 1970.
+#[must_use]
+pub fn utc_text(utc_ns: i64) -> String {
+    rfc3339(i128::from(utc_ns))
+}
+
 /// RFC 3339 with all nine digits and a `Z`.
 fn rfc3339(utc_ns: i128) -> String {
     let time = Timestamp::from_nanosecond(utc_ns).unwrap_or(if utc_ns < 0 {
@@ -113,6 +127,19 @@ mod tests {
             .utc(0)
             .ends_with('Z')
         );
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        for text in [
+            "2026-11-23T18:31:02.123456789Z",
+            "1969-12-31T23:59:59.999999999Z",
+        ] {
+            assert_eq!(utc_ns(text).map(utc_text).as_deref(), Some(text));
+        }
+        for wrong in ["", "yesterday", "9999-01-01T00:00:00Z"] {
+            assert_eq!(utc_ns(wrong), None);
+        }
     }
 
     #[test]

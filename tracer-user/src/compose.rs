@@ -35,7 +35,7 @@ pub fn failure(attempt: &Attempt, verdict: &Verdict, clock: Clock) -> Failure {
         summary: format!(
             "{} could not reach {}: {}",
             subject(attempt, process.as_ref()),
-            far_end(&socket),
+            socket.remote,
             finding.what
         ),
         why: finding.why.clone(),
@@ -66,7 +66,7 @@ pub fn connection(attempt: &Attempt, outcome: &str, ended: &str, clock: Clock) -
         summary: format!(
             "{} {ended} {}",
             subject(attempt, process.as_ref()),
-            far_end(&socket)
+            socket.remote
         ),
         process,
         socket,
@@ -80,17 +80,6 @@ fn subject(attempt: &Attempt, process: Option<&Process>) -> String {
         Some(process) => format!("{}[{}]", process.comm, process.pid),
         None if attempt.is_kernels_own() => "the kernel".to_owned(),
         None => "an unknown process".to_owned(),
-    }
-}
-
-fn far_end(socket: &Socket) -> String {
-    ends(socket.remote)
-}
-
-fn ends(end: Endpoint) -> String {
-    match end.port {
-        Some(port) => std::net::SocketAddr::new(end.addr, port).to_string(),
-        None => end.addr.to_string(),
     }
 }
 
@@ -249,6 +238,10 @@ pub fn state_name(state: u32) -> &'static str {
         .unwrap_or("UNKNOWN")
 }
 
+/// `TCP_SYN_SENT` (`include/net/tcp_states.h`): only there is the oldest sequence number that waits
+/// for its acknowledgment the initial one.
+const SYN_SENT: u32 = 2;
+
 fn tcp(attempt: &Attempt) -> Option<Tcp> {
     let End::State(state) = &attempt.end else {
         return None;
@@ -259,6 +252,7 @@ fn tcp(attempt: &Attempt) -> Option<Tcp> {
         srtt_us: state.srtt_us,
         bytes_sent: state.bytes_sent.saturating_sub(state.bytes_retrans),
         bytes_received: state.bytes_received,
+        isn: (state.old == SYN_SENT && state.write_seq != 0).then_some(state.isn),
     })
 }
 

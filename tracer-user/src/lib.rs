@@ -16,6 +16,7 @@ pub mod errno;
 pub mod escape;
 pub mod filter;
 pub mod hook;
+pub mod incident;
 pub mod kernel;
 pub mod net;
 pub mod record;

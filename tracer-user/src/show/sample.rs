@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::record::{
     Confidence, Connection, Degradation, Direction, Drop, Endpoint, Event, Failure, Family, Header,
-    HookLedger, Icmp, Ledger, MatchedBy, Phase, Process, Record, Reset, SCHEMA, Severity, Socket,
-    Tcp, Timing, Trailer,
+    HookLedger, Icmp, Incident, IncidentState, Ledger, MatchedBy, Phase, Process, Rate, Record,
+    Reset, SCHEMA, Severity, Socket, Tcp, Timing, Trailer,
 };
 
 const NETNS: u32 = 4_026_531_840;
@@ -37,6 +37,7 @@ pub(crate) fn records() -> Vec<Record> {
         record(),
         Record::Connection(Box::new(connection())),
         Record::Event(Box::new(event())),
+        Record::Incident(Box::new(incident())),
         Record::Ledger(ledger()),
         Record::Trailer(Trailer {
             time: "2026-11-23T18:32:00.000000000Z".to_owned(),
@@ -157,6 +158,41 @@ pub(crate) fn event() -> Event {
     }
 }
 
+pub(crate) fn incident() -> Incident {
+    let failure = failure();
+    Incident {
+        id: "F-20261123-001".to_owned(),
+        time: failure.time.clone(),
+        state: IncidentState::Open,
+        severity: Severity::Critical,
+        severity_reason: "3 attempts in a row to 10.9.1.1:443 failed".to_owned(),
+        first: failure.time.clone(),
+        last: failure.time,
+        count: 3,
+        direction: Direction::Outbound,
+        cause: failure.cause,
+        stuck_on: None,
+        confidence: failure.confidence,
+        summary: "curl (3 processes) could not reach 10.9.1.1:443: dropped".to_owned(),
+        why: failure.why,
+        fix: failure.fix,
+        process: failure.process,
+        pids: vec![4242, 4243, 4244],
+        processes: 3,
+        remote: Some(failure.socket.remote),
+        local: None,
+        netns: Some(NETNS),
+        rate: Rate {
+            start: "2026-11-23T18:31:02.000000000Z".to_owned(),
+            bucket_s: 1,
+            counts: vec![3],
+        },
+        share: Some(0.5),
+        baseline: Some(0.25),
+        failures: vec![failure.id],
+    }
+}
+
 pub(crate) fn ledger() -> Ledger {
     Ledger {
         time: "2026-11-23T18:32:00.000000000Z".to_owned(),
@@ -212,5 +248,6 @@ fn tcp() -> Tcp {
         srtt_us: 0,
         bytes_sent: 0,
         bytes_received: 0,
+        isn: Some(1_234_567),
     }
 }

@@ -14,8 +14,8 @@ use crate::{
     diagnose::words,
     escape::escape,
     record::{
-        Confidence, Connection, Direction, Drop, Endpoint, Event, Failure, Icmp, Ledger, MatchedBy,
-        Process, Record, Reset, Severity, Socket,
+        Confidence, Connection, Direction, Drop, Event, Failure, Icmp, Incident, IncidentState,
+        Ledger, MatchedBy, Process, Record, Reset, Severity, Socket,
     },
 };
 
@@ -57,6 +57,7 @@ impl Show for Text {
             Record::Failure(failure) => self.failure(failure),
             Record::Connection(connection) => self.connection(connection),
             Record::Event(event) => self.event(event),
+            Record::Incident(incident) => self.incident(incident),
             Record::Header(_) | Record::Ledger(_) | Record::Trailer(_) => return Ok(()),
         };
         out.write_all(text.as_bytes())
@@ -67,8 +68,8 @@ impl Text {
     fn failure(&self, failure: &Failure) -> String {
         let (mark, style) = match (failure.severity, failure.confidence) {
             (Severity::Info, _) => ("info", CYAN),
-            (Severity::Warning, Confidence::Unknown) => ("FAIL", YELLOW),
-            (Severity::Warning, _) => ("FAIL", RED),
+            (_, Confidence::Unknown) => ("FAIL", YELLOW),
+            (_, _) => ("FAIL", RED),
         };
         let mut text = self.headline(
             &failure.time,
@@ -136,6 +137,35 @@ impl Text {
         text
     }
 
+    fn incident(&self, incident: &Incident) -> String {
+        let (mark, style) = match (incident.state, incident.severity) {
+            (IncidentState::Closed, _) => ("over", GREEN),
+            (IncidentState::Open, Severity::Info) => ("info", CYAN),
+            (IncidentState::Open, Severity::Warning) => ("WARN", YELLOW),
+            (IncidentState::Open, Severity::Critical) => ("CRIT", RED),
+        };
+        let mut text = format!(
+            "{} {} {}  {}",
+            time_of_day(&escape(&incident.time), &self.zone),
+            self.paint(style, mark),
+            self.paint(BOLD, &escape(&incident.id)),
+            self.paint(style, &escape(&incident.cause)),
+        );
+        let failures = plural(incident.count, "failure");
+        let since = time_of_day(&escape(&incident.first), &self.zone);
+        let until = time_of_day(&escape(&incident.last), &self.zone);
+        let _ = match incident.state {
+            IncidentState::Open => writeln!(text, "  {failures} since {since}"),
+            IncidentState::Closed => writeln!(text, "  {failures} from {since} to {until}"),
+        };
+        self.prose(
+            &mut text,
+            "",
+            [&incident.summary, &incident.severity_reason],
+        );
+        text
+    }
+
     fn event(&self, event: &Event) -> String {
         let mut text = format!(
             "{} {} {}",
@@ -151,13 +181,13 @@ impl Text {
         if let Some(socket) = &event.socket {
             let local = socket
                 .local
-                .map_or_else(|| "?".to_owned(), Endpoint::to_text);
+                .map_or_else(|| "?".to_owned(), |end| end.to_string());
             let gap = if event.process.is_some() || joined {
                 " "
             } else {
                 "  "
             };
-            let _ = write!(text, "{gap}{local} -> {}", socket.remote.to_text());
+            let _ = write!(text, "{gap}{local} -> {}", socket.remote);
         }
         let _ = write!(text, "  {}", escape(&happened(event)));
         let how = event.matched_by.map_or("not yet joined", by);
@@ -183,14 +213,14 @@ impl Text {
             time_of_day(&escape(time), &self.zone),
             self.paint(style, &format!("{mark:4}")),
             self.paint(BOLD, &process_name(process)),
-            self.paint(BOLD, &socket.remote.to_text()),
+            self.paint(BOLD, &socket.remote.to_string()),
         );
         if let Some(local) = socket.local {
             let word = match direction {
                 Direction::Outbound => "from",
                 Direction::Inbound => "to",
             };
-            let local = format!("({word} {})", local.to_text());
+            let local = format!("({word} {local})");
             let _ = write!(text, " {}", self.paint(DIM, &local));
         }
         text
@@ -326,16 +356,6 @@ impl Display for Painted<'_> {
     }
 }
 
-impl Endpoint {
-    /// `10.9.1.1:443`, `[2001:db8::1]:443`; a port that is not known is left out.
-    fn to_text(self) -> String {
-        self.port.map_or_else(
-            || self.addr.to_string(),
-            |port| std::net::SocketAddr::new(self.addr, port).to_string(),
-        )
-    }
-}
-
 /// `curl[4242]`; the thread too, where it has a name of its own.
 fn process_name(process: Option<&Process>) -> String {
     let Some(process) = process else {
@@ -354,9 +374,7 @@ fn news(failure: &Failure) -> &str {
     let repeated = failure.process.as_ref().map(|process| {
         format!(
             "{}[{}] could not reach {}: ",
-            process.comm,
-            process.pid,
-            failure.socket.remote.to_text()
+            process.comm, process.pid, failure.socket.remote
         )
     });
     repeated
@@ -573,7 +591,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{record::HookLedger, show::sample};
+    use crate::{
+        record::{Endpoint, HookLedger},
+        show::sample,
+    };
 
     fn text(record: &Record, color: bool) -> String {
         let mut out = Vec::new();
@@ -729,6 +750,22 @@ mod tests {
             text(&Record::Event(Box::new(sample::event())), false),
             "18:31:02.123 seen kfree_skb  curl[4242] 10.9.0.1:43210 -> 10.9.1.1:443  SYN dropped: \
              NETFILTER_DROP at nft_do_chain, hook output, device eth0  by socket\n"
+        );
+    }
+
+    #[test]
+    fn an_incident_says_when_it_begins_and_ends() {
+        let mut incident = sample::incident();
+        assert_eq!(
+            text(&Record::Incident(Box::new(incident.clone())), false),
+            "18:31:02.123 CRIT F-20261123-001  firewall-drop  3 failures since 18:31:02.123\n            \
+             curl (3 processes) could not reach 10.9.1.1:443: dropped\n            3 attempts in a \
+             row to 10.9.1.1:443 failed\n"
+        );
+        incident.state = IncidentState::Closed;
+        let text = text(&Record::Incident(Box::new(incident)), false);
+        assert!(
+            text.contains(" over F-20261123-001  firewall-drop  3 failures from 18:31:02.123 to")
         );
     }
 

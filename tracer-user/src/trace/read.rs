@@ -29,6 +29,8 @@ pub enum Kind {
     Connection,
     /// [`Record::Event`].
     Event,
+    /// [`Record::Incident`].
+    Incident,
     /// [`Record::Ledger`].
     Ledger,
     /// [`Record::Trailer`].
@@ -36,11 +38,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 7] = [
         ("header", Self::Header),
         ("failure", Self::Failure),
         ("connection", Self::Connection),
         ("event", Self::Event),
+        ("incident", Self::Incident),
         ("ledger", Self::Ledger),
         ("trailer", Self::Trailer),
     ];

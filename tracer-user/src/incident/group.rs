@@ -1,0 +1,268 @@
+//! One incident: failures that are alike.
+
+use std::collections::HashSet;
+
+use super::{Attempt, Buckets, Destination, share::Standing};
+use crate::{
+    clock::utc_text,
+    record::{Confidence, Direction, Failure, Incident, IncidentState, Process, Severity},
+};
+
+/// Buckets of an incident's rate.
+const BUCKETS: usize = 60;
+/// Pids that are told.
+const PIDS: usize = 16;
+/// Pids that are told apart.
+const DISTINCT_PIDS: usize = 1024;
+/// Failures whose id is told.
+const IDS: usize = 8;
+
+/// Failures that are alike: an incident, or what may become one.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// `F-YYYYMMDD-NNN`.
+    pub id: String,
+    /// The first failure, nanoseconds since 1970.
+    pub first_ns: i64,
+    /// The last failure, nanoseconds since 1970.
+    pub last_ns: i64,
+    /// Failures.
+    pub count: u64,
+    /// Failures that pass the filter.
+    pub wanted: u64,
+    /// Failures over time.
+    pub buckets: Buckets,
+    /// How much it matters.
+    pub severity: Severity,
+    /// No further failure came for the time of `--incident-quiet`.
+    pub closed: bool,
+    /// Its surest failure, the first of these.
+    pub sample: Option<Box<Failure>>,
+    pub(super) announced: bool,
+    destination: Destination,
+    netns: Option<u32>,
+    cause: Box<str>,
+    stuck_on: Option<Box<str>>,
+    confidence: Confidence,
+    process: Option<Process>,
+    pids: Vec<u32>,
+    distinct_pids: HashSet<u32>,
+    ids: Vec<String>,
+    worst: Standing,
+    successes_known: bool,
+}
+
+impl Group {
+    pub(super) fn new(id: String, attempt: &Attempt<'_>) -> Self {
+        Self {
+            id,
+            first_ns: attempt.utc_ns,
+            last_ns: attempt.utc_ns,
+            count: 0,
+            wanted: 0,
+            buckets: Buckets::new(BUCKETS),
+            severity: Severity::Info,
+            closed: false,
+            sample: None,
+            announced: false,
+            destination: attempt.destination,
+            netns: attempt.netns,
+            cause: attempt.cause.into(),
+            stuck_on: attempt.stuck_on.map(Into::into),
+            confidence: attempt.confidence,
+            process: None,
+            pids: Vec::new(),
+            distinct_pids: HashSet::new(),
+            ids: Vec::new(),
+            worst: Standing::default(),
+            successes_known: false,
+        }
+    }
+
+    /// Adds a failure.
+    pub(super) fn add(
+        &mut self,
+        attempt: &Attempt<'_>,
+        whole: impl FnOnce() -> Option<Box<Failure>>,
+    ) {
+        self.count += 1;
+        self.wanted += u64::from(attempt.wanted);
+        self.first_ns = self.first_ns.min(attempt.utc_ns);
+        self.last_ns = self.last_ns.max(attempt.utc_ns);
+        self.buckets.add(attempt.utc_ns, 1);
+        if self.ids.len() < IDS {
+            self.ids.push(attempt.id.to_owned());
+        }
+        if let Some(who) = attempt.who
+            && self.distinct_pids.len() < DISTINCT_PIDS
+            && self.distinct_pids.insert(who.pid)
+            && self.pids.len() < PIDS
+        {
+            self.pids.push(who.pid);
+        }
+        if self.sample.is_none() || attempt.confidence > self.confidence {
+            self.confidence = self.confidence.max(attempt.confidence);
+            if let Some(failure) = whole() {
+                if self.process.is_none() {
+                    self.process.clone_from(&failure.process);
+                }
+                self.sample = Some(failure);
+            }
+        }
+    }
+
+    /// Judges how bad it is by how its destination stands. True where it became worse.
+    pub(super) fn judge(
+        &mut self,
+        attempt: &Attempt<'_>,
+        standing: Standing,
+        streak: u32,
+        successes_known: bool,
+    ) -> bool {
+        self.successes_known |= successes_known;
+        if self.count == 1 {
+            self.worst.baseline = standing.baseline;
+        }
+        self.worst.streak = self.worst.streak.max(standing.streak);
+        self.worst.share = self.worst.share.max(standing.share);
+        self.worst.risen |= standing.risen;
+        let severity = if attempt.severity == Severity::Info {
+            Severity::Info
+        } else if standing.streak >= streak {
+            Severity::Critical
+        } else if standing.risen {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
+        let worse = severity > self.severity;
+        self.severity = self.severity.max(severity);
+        worse
+    }
+
+    /// Cause code.
+    #[must_use]
+    pub fn cause(&self) -> &str {
+        &self.cause
+    }
+
+    /// How sure the cause is: the surest of the failures.
+    #[must_use]
+    pub fn confidence(&self) -> Confidence {
+        self.confidence
+    }
+
+    /// Where the attempts led to.
+    #[must_use]
+    pub fn destination(&self) -> Destination {
+        self.destination
+    }
+
+    /// Its record, as of a time in nanoseconds since 1970.
+    #[must_use]
+    pub fn record(&self, utc_ns: i64) -> Incident {
+        let sample = self.sample.as_deref();
+        let end = Some(self.destination.end);
+        let outbound = self.destination.direction == Direction::Outbound;
+        Incident {
+            id: self.id.clone(),
+            time: utc_text(utc_ns),
+            state: if self.closed {
+                IncidentState::Closed
+            } else {
+                IncidentState::Open
+            },
+            severity: self.severity,
+            severity_reason: self.severity_reason(),
+            first: utc_text(self.first_ns),
+            last: utc_text(self.last_ns),
+            count: self.count,
+            direction: self.destination.direction,
+            cause: self.cause.to_string(),
+            stuck_on: self.stuck_on.as_deref().map(str::to_owned),
+            confidence: self.confidence,
+            summary: self.summary(),
+            why: sample
+                .map(|failure| failure.why.clone())
+                .unwrap_or_default(),
+            fix: sample
+                .map(|failure| failure.fix.clone())
+                .unwrap_or_default(),
+            process: self.process.clone(),
+            pids: self.pids.clone(),
+            processes: self.distinct_pids.len() as u64,
+            remote: end.filter(|_| outbound),
+            local: end.filter(|_| !outbound),
+            netns: self.netns,
+            rate: self.buckets.rate(),
+            share: self.successes_known.then_some(self.worst.share),
+            baseline: self.worst.baseline,
+            failures: self.ids.clone(),
+        }
+    }
+
+    /// What its surest failure says, without the pid where there are several.
+    fn summary(&self) -> String {
+        let news = self.sample.as_deref().map(|failure| {
+            let end = failure.socket.remote.to_string();
+            failure
+                .summary
+                .split_once(&format!("{end}: "))
+                .map_or_else(|| failure.summary.clone(), |(_, news)| news.to_owned())
+        });
+        let who = match (&self.process, self.distinct_pids.len()) {
+            (None, _) => "a process that is not known".to_owned(),
+            (Some(process), 1) => format!("{}[{}]", process.comm, process.pid),
+            (Some(process), DISTINCT_PIDS) => {
+                format!("{} ({DISTINCT_PIDS} processes or more)", process.comm)
+            }
+            (Some(process), many) => format!("{} ({many} processes)", process.comm),
+        };
+        let end = self.destination.end;
+        let what = news.unwrap_or_else(|| self.cause.to_string());
+        match self.destination.direction {
+            Direction::Outbound => format!("{who} could not reach {end}: {what}"),
+            Direction::Inbound => format!("{who} could not be reached at {end}: {what}"),
+        }
+    }
+
+    fn severity_reason(&self) -> String {
+        let end = self.destination.end;
+        let (share, baseline) = (percent(self.worst.share), self.worst.baseline.map(percent));
+        match (self.severity, baseline) {
+            (Severity::Critical, _) => {
+                let streak = self.worst.streak;
+                let doubt = if self.successes_known {
+                    ""
+                } else {
+                    "; attempts that succeed are not recorded (--all), there may have been some \
+                     between"
+                };
+                let attempts = if streak == 1 {
+                    "attempt"
+                } else {
+                    "attempts in a row"
+                };
+                format!("{streak} {attempts} to {end} failed{doubt}")
+            }
+            (Severity::Warning, baseline) => format!(
+                "the failing share of attempts to {end} rose to {share}, from {}",
+                baseline.as_deref().unwrap_or("what is not known")
+            ),
+            (Severity::Info, Some(baseline)) => format!(
+                "of the attempts to {end}, {share} failed at worst, {baseline} before: no sudden \
+                 rise"
+            ),
+            (Severity::Info, None) if self.successes_known => {
+                format!("too few attempts to {end} are known to say whether more fail than before")
+            }
+            (Severity::Info, None) => "few failures, and attempts that succeed are not recorded \
+                                       (--all): whether more fail than before is not known"
+                .to_owned(),
+        }
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
