@@ -10,6 +10,7 @@ pub mod hog;
 pub mod judge;
 pub mod lock;
 pub mod net;
+pub mod recorder;
 pub mod runner;
 pub mod scenario;
 pub mod shell;

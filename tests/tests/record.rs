@@ -6,41 +6,19 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     time::{Duration, Instant},
 };
 
 use tests::{
-    client::CommandLine,
     lock::Host,
-    net::{Lab, Place},
+    net::Lab,
+    recorder::{Directory, assert_exact, failures, record, records, refuse, trailer, unpack},
     runner, shell,
-    tracer::{self, Trace, Tracer},
+    tracer::Trace,
 };
-use tracer_user::record::{Failure, Family, Ledger, Record, Trailer};
-
-/// A directory of this test's own, gone when dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let name = format!("tcpwhy-lab-record-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use tracer_user::record::Record;
 
 /// A small disk of this test's own.
 struct Disk(Directory);
@@ -60,87 +38,6 @@ impl Drop for Disk {
     fn drop(&mut self) {
         let _ = shell::output(Command::new("umount").arg(&self.0.0));
     }
-}
-
-/// `tcpwhy record`, of one lab only.
-fn record(lab: &Lab, file: &Path, more: &[&str]) -> Tracer {
-    let mut command = Command::new(tracer::binary().unwrap());
-    let netns = lab.inode(Place::Client).to_string();
-    command.args(["record", "--netns", &netns, "-o"]).arg(file);
-    Tracer::start({
-        command.args(more);
-        command
-    })
-    .unwrap()
-}
-
-/// So many connections that nobody listens for.
-fn refuse(lab: &Lab, times: u32) {
-    let line = format!("connect.py $lo 9 --times {times} --close");
-    let line = CommandLine(&line);
-    let mut command = line
-        .command(lab, Place::Client, Family::Ipv4, None)
-        .unwrap();
-    let done = command.output().unwrap();
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-}
-
-/// What the format's own tool can unpack, up to where the file was cut off.
-fn unpack(path: &Path) -> String {
-    let tool = match path.extension().unwrap().to_str().unwrap() {
-        "gz" => "gzip",
-        "zst" => "zstd",
-        _ => return fs::read_to_string(path).unwrap(),
-    };
-    let done = Command::new(tool).arg("-dc").arg(path).output().unwrap();
-    String::from_utf8(done.stdout).unwrap()
-}
-
-/// Every line, the last one only where it is whole; the first one is a header.
-fn records(path: &Path) -> Vec<Record> {
-    let text = unpack(path);
-    let whole = &text[..text.rfind('\n').unwrap() + 1];
-    let parse = |line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
-    let records: Vec<Record> = whole.lines().map(parse).collect();
-    assert!(matches!(records[0], Record::Header(_)), "{:?}", records[0]);
-    records
-}
-
-fn failures(records: &[Record]) -> Vec<&Failure> {
-    let mut all = Vec::new();
-    for record in records {
-        if let Record::Failure(failure) = record {
-            all.push(&**failure);
-        }
-    }
-    all
-}
-
-fn trailer(records: &[Record]) -> &Trailer {
-    match records.last() {
-        Some(Record::Trailer(trailer)) => trailer,
-        other => panic!("no trailer but {other:?}"),
-    }
-}
-
-/// The books of the whole run agree with what is in the files.
-fn assert_exact(ledger: &Ledger, written: usize) {
-    assert_eq!(ledger.failures_emitted, written as u64, "{ledger:#?}");
-    assert_eq!(
-        ledger.by_cause.values().sum::<u64>(),
-        written as u64,
-        "{ledger:#?}"
-    );
-    let accounted = ledger.failures_emitted
-        + ledger.failures_filtered
-        + ledger.failures_lost
-        + ledger.failures_pending
-        + ledger.races;
-    assert_eq!(ledger.failures_seen, accounted, "{ledger:#?}");
 }
 
 fn ended_well(trace: &Trace) {
@@ -312,4 +209,22 @@ fn a_rotated_trace_is_bounded_and_each_part_is_whole() {
         ids.dedup();
         assert_eq!(ids.len(), all);
     }
+}
+
+#[test]
+fn a_redacted_trace_names_nobody() {
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let (lab, directory) = (Lab::new().unwrap(), Directory::new("redact"));
+    let path = directory.join("trace.jsonl");
+    let recorder = record(&lab, &path, &["--redact"]);
+    refuse(&lab, 20);
+    std::thread::sleep(Duration::from_millis(200));
+    ended_well(&recorder.stop().unwrap());
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let text = unpack(&path);
+    for name in ["python", "connect.py", host.trim()] {
+        assert!(!text.contains(name), "{name}");
+    }
+    assert_eq!(failures(&records(&path)).len(), 20);
 }

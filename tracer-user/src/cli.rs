@@ -7,7 +7,7 @@ use std::{ffi::OsString, io::IsTerminal, path::PathBuf, process, time::Duration}
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
-pub use self::record::Record;
+pub use self::record::{Dump, Record};
 use crate::{filter::Filter, show};
 
 /// Exit status of a usage error.
@@ -51,6 +51,8 @@ pub enum Command {
     Run(Run),
     /// Write failures, and all that belongs to them, to a file: for a postmortem
     Record(Record),
+    /// Let running recorders (record --last) write what they hold
+    Dump(Dump),
     /// Explain a cause, a kernel drop reason or an errno; without one, list all causes
     Explain(Explain),
     /// Say what this kernel lets tcpwhy see, what it does not, and why

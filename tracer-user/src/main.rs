@@ -8,7 +8,7 @@ use std::{
 use tracer_user::{
     cli::{self, Command},
     command::{
-        doctor,
+        doctor, dump,
         explain::{self, ExplainError},
         record, run, schema, watch,
     },
@@ -38,6 +38,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Watch(watch) => block_on(watch::run(&watch)).map(|()| 0),
         Command::Record(record) => block_on(record::run(&record)).map(|()| 0),
+        Command::Dump(dump) => dump::run(&dump, &mut io::stdout()).map(|()| 0),
         Command::Run(run) => block_on(run::run(&run)),
         Command::Explain(explain) => explain_code(explain.code.as_deref()),
         Command::Doctor(doctor) => {

@@ -553,6 +553,20 @@ pub struct Ledger {
     /// Records of every type that could not be written, since the disk was full.
     #[serde(default)]
     pub unwritten: u64,
+    /// What a bounded history (`record --last`) no longer held; absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten: Option<Forgotten>,
+}
+
+/// Records that were in a bounded history, and are not in what was written of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Forgotten {
+    /// Records that were older than `--last`.
+    pub expired: u64,
+    /// Records that went before that, since `--memory` was full.
+    pub evicted: u64,
+    /// Failures among both.
+    pub failures: u64,
 }
 
 /// Counts of one hook.
@@ -583,7 +597,7 @@ pub struct Trailer {
     /// RFC 3339 with nanoseconds, UTC.
     pub time: String,
     /// Why the run ended: `interrupted`, `duration`, `count`, `command-exited`, `output-closed`;
-    /// or why this file does: `rotated`.
+    /// or why this file does: `rotated`; or why a history was written: `signal`, `burst`, `dump`.
     pub reason: String,
     /// The final ledger.
     pub ledger: Ledger,

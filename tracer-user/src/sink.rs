@@ -1,8 +1,10 @@
 //! Where a run's records go.
 
-use std::{collections::BTreeMap, io, ops::ControlFlow};
+use std::{collections::BTreeMap, io, ops::ControlFlow, path::PathBuf};
 
-use crate::record::Record;
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Ledger, Record};
 
 /// Takes the records of a run, one by one, in their order.
 pub trait Sink {
@@ -45,10 +47,29 @@ pub trait Sink {
         self.flush().map(|_| ())
     }
 
-    /// What was put, and could not be written.
-    fn unwritten(&self) -> Tally {
-        Tally::default()
+    /// Takes out of the books what was put, but is not in what is written.
+    fn correct(&self, _ledger: &mut Ledger) {}
+
+    /// True where what is held should be written now: [`Sink::dump`] is to follow.
+    fn wants_dump(&self) -> bool {
+        false
     }
+
+    /// Writes what is held, ended by `trailer`, and tells `done` of it; a sink that holds nothing
+    /// has nothing to do. It may be done later.
+    fn dump(&mut self, _trailer: &Record, _done: WhenDumped) {}
+}
+
+/// Hears of a history that was written, or why it was not.
+pub type WhenDumped = Box<dyn FnOnce(&io::Result<Dumped>) + Send>;
+
+/// A history that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dumped {
+    /// Where to.
+    pub file: PathBuf,
+    /// How many records, header and trailer not counted.
+    pub records: u64,
 }
 
 /// So many records, and the failures among them.
@@ -65,8 +86,31 @@ impl Tally {
     pub fn count(&mut self, record: &Record) {
         self.records += 1;
         if let Record::Failure(failure) = record {
-            *self.failures.entry(failure.cause.clone()).or_default() += 1;
+            self.failure(&failure.cause);
         }
+    }
+
+    /// Counts a failure of a record that is counted already.
+    pub fn failure(&mut self, cause: &str) {
+        match self.failures.get_mut(cause) {
+            Some(count) => *count += 1,
+            None => {
+                self.failures.insert(cause.to_owned(), 1);
+            }
+        }
+    }
+
+    /// Takes the failures out of the books of what was written, and says how many they were.
+    pub fn take_out(&self, ledger: &mut Ledger) -> u64 {
+        for (cause, count) in &self.failures {
+            if let Some(written) = ledger.by_cause.get_mut(cause) {
+                *written = written.saturating_sub(*count);
+            }
+        }
+        ledger.by_cause.retain(|_, written| *written > 0);
+        let failures = self.failures.values().sum();
+        ledger.failures_emitted = ledger.failures_emitted.saturating_sub(failures);
+        failures
     }
 
     /// Adds what another has counted.

@@ -10,6 +10,7 @@ use crate::{
     filter::CauseFilter,
     record::Direction,
     show::{self, FORMATS},
+    trace::history::Burst,
 };
 
 /// A length of time: `500ms`, `30s`, `10m`, `1h 30m`.
@@ -44,6 +45,23 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
         .checked_mul(unit)
         .filter(|&bytes| bytes > 0)
         .ok_or_else(expected)
+}
+
+/// Many failures in a short time: `20/10` or `20/500ms`.
+pub(crate) fn burst(text: &str) -> Result<Burst, String> {
+    /// When each of them came is remembered.
+    const MOST: usize = 1_000_000;
+    let expected = || format!("expected N/SECONDS such as 20/10 (N up to {MOST}) or 20/500ms");
+    let (failures, within) = text.split_once('/').ok_or_else(expected)?;
+    let failures = failures.parse().map_err(|_| expected())?;
+    if !(1..=MOST).contains(&failures) {
+        return Err(expected());
+    }
+    let within = match within.parse() {
+        Ok(seconds @ 1..) => Duration::from_secs(seconds),
+        _ => duration(within).map_err(|_| expected())?,
+    };
+    Ok(Burst { failures, within })
 }
 
 /// A network or a single address.
@@ -155,6 +173,25 @@ mod tests {
         assert_eq!(size("4096"), Ok(4096));
         for wrong in ["", "MiB", "0", "8 bananas", "-1K", "99999999999999999G"] {
             assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn reads_bursts() {
+        let read = |text| burst(text).map(|burst| (burst.failures, burst.within));
+        assert_eq!(read("20/10"), Ok((20, Duration::from_secs(10))));
+        assert_eq!(read("1/500ms"), Ok((1, Duration::from_millis(500))));
+        for wrong in [
+            "",
+            "20",
+            "/10",
+            "0/10",
+            "20/0",
+            "x/1",
+            "20/soon",
+            "9999999/1",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 

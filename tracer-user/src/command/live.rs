@@ -10,6 +10,7 @@ use nix::sys::{
 };
 use tokio::{
     signal::unix::{Signal, SignalKind, signal as on_signal},
+    sync::mpsc::UnboundedReceiver,
     time::{Instant, sleep_until},
 };
 
@@ -22,13 +23,21 @@ use crate::{
     kernel::Kernel,
     record::{Degradation, Header, Ledger, Record, SCHEMA, Trailer},
     session::{Session, Wanted},
-    sink::Sink,
+    sink::{Sink, WhenDumped},
 };
 
 /// How often a ledger is written, where something changed.
 const LEDGER_EVERY: Duration = Duration::from_secs(10);
 
-/// Why a run ended, as trailers have it.
+/// Asks a run to write now what it holds.
+pub struct Request {
+    /// Who asks.
+    pub reason: Reason,
+    /// Hears of it.
+    pub done: WhenDumped,
+}
+
+/// Why a run, or what is written of it, ended, as trailers have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// SIGINT or SIGTERM.
@@ -43,6 +52,12 @@ pub enum Reason {
     OutputClosed,
     /// The trace goes on in the next file.
     Rotated,
+    /// SIGUSR1.
+    Signal,
+    /// Many failures in a short time.
+    Burst,
+    /// `tcpwhy dump`.
+    Dump,
 }
 
 impl Reason {
@@ -54,6 +69,9 @@ impl Reason {
             Self::CommandExited => "command-exited",
             Self::OutputClosed => "output-closed",
             Self::Rotated => "rotated",
+            Self::Signal => "signal",
+            Self::Burst => "burst",
+            Self::Dump => "dump",
         }
     }
 }
@@ -62,6 +80,7 @@ impl Reason {
 pub struct Live {
     session: Session,
     writer: Writer,
+    requests: Option<UnboundedReceiver<Request>>,
     duration: Option<Duration>,
     degraded: bool,
     ledger: Ledger,
@@ -70,6 +89,7 @@ pub struct Live {
 /// Filters, counts and writes records.
 struct Writer {
     sink: Box<dyn Sink>,
+
     filter: Filter,
     left: Option<u64>,
     ended: Option<Reason>,
@@ -131,6 +151,7 @@ impl Live {
                 emitted: Vec::new(),
                 filtered: 0,
             },
+            requests: None,
             duration: common.duration,
             degraded: degraded_here,
             ledger: Ledger::default(),
@@ -143,6 +164,11 @@ impl Live {
     #[must_use]
     pub fn is_degraded(&self) -> bool {
         self.degraded
+    }
+
+    /// Lets others ask for what the run holds.
+    pub fn listen(&mut self, requests: UnboundedReceiver<Request>) {
+        self.requests = Some(requests);
     }
 
     /// The run's hooks.
@@ -166,13 +192,20 @@ impl Live {
         let deadline = self.duration.map(|duration| begun + duration);
         let mut ledger_due = begun + LEDGER_EVERY;
         let reason = loop {
-            tokio::select! {
+            let request = tokio::select! {
                 biased;
                 reason = &mut stop => break reason,
                 () = until(deadline) => break Reason::Duration,
-                waited = self.session.wait() => waited?,
-            }
+                request = next(self.requests.as_mut()) => Some(request),
+                waited = self.session.wait() => {
+                    waited?;
+                    None
+                }
+            };
             self.step()?;
+            if let Some(request) = request {
+                self.dump(request)?;
+            }
             if let Some(reason) = self.writer.ended {
                 break reason;
             }
@@ -191,7 +224,19 @@ impl Live {
             Ok(())
         })?;
         self.write_all(records)?;
-        self.writer.settle()
+        self.writer.settle()?;
+        if self.writer.sink.wants_dump() {
+            let (reason, done): (_, WhenDumped) = (Reason::Burst, Box::new(|_| ()));
+            self.dump(Request { reason, done })?;
+        }
+        Ok(())
+    }
+
+    fn dump(&mut self, request: Request) -> anyhow::Result<()> {
+        self.writer.flush()?;
+        let trailer = trailer(request.reason, self.ledger()?);
+        self.writer.sink.dump(&trailer, request.done);
+        Ok(())
     }
 
     /// Filters, writes and counts; the next part of the trace may begin at any record.
@@ -230,20 +275,11 @@ impl Live {
             .filtered(std::mem::take(&mut self.writer.filtered));
     }
 
-    /// The books, less what the sink could not write. Whatever waits must have been written.
+    /// The books of what is written. Whatever waits must have been.
     fn ledger(&mut self) -> anyhow::Result<Ledger> {
         self.settle();
         let mut ledger = self.session.ledger()?;
-        let unwritten = self.writer.sink.unwritten();
-        ledger.unwritten = unwritten.records;
-        for (cause, count) in unwritten.failures {
-            ledger.failures_emitted = ledger.failures_emitted.saturating_sub(count);
-            ledger.failures_lost += count;
-            if let Some(written) = ledger.by_cause.get_mut(&cause) {
-                *written = written.saturating_sub(count);
-            }
-        }
-        ledger.by_cause.retain(|_, written| *written > 0);
+        self.writer.sink.correct(&mut ledger);
         Ok(ledger)
     }
 
@@ -384,6 +420,15 @@ fn header(kernel: &Kernel, clock: Clock, hooks: Vec<String>, degraded: Vec<Degra
         degraded,
         part: None,
     }
+}
+
+async fn next(requests: Option<&mut UnboundedReceiver<Request>>) -> Request {
+    if let Some(requests) = requests
+        && let Some(request) = requests.recv().await
+    {
+        return request;
+    }
+    std::future::pending().await
 }
 
 async fn until(deadline: Option<Instant>) {

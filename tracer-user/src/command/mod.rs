@@ -1,10 +1,13 @@
 //! What each command does.
 
 pub mod doctor;
+pub mod dump;
 pub mod explain;
 pub mod live;
 mod ready;
 pub mod record;
+mod recorders;
+mod redacted;
 pub mod run;
 pub mod schema;
 pub mod watch;

@@ -72,6 +72,7 @@ impl Book {
             unowned: counts.unowned,
             evicted: tracker.evicted + tracker.forgotten(),
             unwritten: 0,
+            forgotten: None,
         }
     }
 }

@@ -9,11 +9,12 @@ use std::{
 
 use super::{
     codec::Codec,
+    line,
     piece::PieceFile,
     rotate::{Parts, Rotation},
 };
 use crate::{
-    record::{Header, Record},
+    record::{Header, Ledger, Record},
     sink::{Sink, Tally},
 };
 
@@ -200,8 +201,9 @@ impl Sink for TraceFile {
         }
     }
 
-    fn unwritten(&self) -> Tally {
-        self.unwritten.clone()
+    fn correct(&self, ledger: &mut Ledger) {
+        ledger.unwritten = self.unwritten.records;
+        ledger.failures_lost += self.unwritten.take_out(ledger);
     }
 
     fn finish(&mut self) -> io::Result<()> {
@@ -221,11 +223,4 @@ fn is_passing(why: &io::Error) -> bool {
         why.kind(),
         StorageFull | QuotaExceeded | FileTooLarge | WriteZero
     )
-}
-
-/// A record as a line.
-fn line(record: &Record) -> io::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(record)?;
-    line.push(b'\n');
-    Ok(line)
 }
