@@ -162,6 +162,31 @@ fn every_record_satisfies_the_schema() {
 }
 
 #[test]
+fn explain_takes_any_name_and_says_what_it_does_not_know() {
+    for (name, kind) in [
+        ("Accept-Queue-Full", "causes"),
+        ("skb_drop_reason_netfilter_drop", "drop_reasons"),
+        ("TCP_ABORT_ON_CLOSE", "reset_reasons"),
+        ("-111", "errnos"),
+    ] {
+        let output = tracer::once(&["explain", "--format", "json", name]).unwrap();
+        assert!(output.status.success(), "{name}");
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            found[kind].as_array().map(Vec::len),
+            Some(1),
+            "{name}: {found}"
+        );
+    }
+    let output = tracer::once(&["explain", "NETFILTER_DRP"]).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("did you mean NETFILTER_DROP"), "{said}");
+}
+
+#[test]
 fn the_table_names_known_causes_only() {
     let text = tracer::once(&["explain"]).unwrap();
     assert!(text.status.success());

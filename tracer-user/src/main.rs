@@ -9,10 +9,9 @@ use tracer_user::{
     cli::{self, Command},
     command::{
         doctor, dump,
-        explain::{self, ExplainError},
+        explain::{self, ExplainError, ThisHost},
         record, run, schema, watch,
     },
-    kernel::{btf::Btf, reasons::ReasonNames},
 };
 
 fn main() -> ExitCode {
@@ -40,7 +39,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Record(record) => block_on(record::run(&record)).map(|()| 0),
         Command::Dump(dump) => dump::run(&dump, &mut io::stdout()).map(|()| 0),
         Command::Run(run) => block_on(run::run(&run)),
-        Command::Explain(explain) => explain_code(explain.code.as_deref()),
+        Command::Explain(explain) => explain_name(&explain),
         Command::Doctor(doctor) => {
             let health = doctor::run(doctor.format, &mut io::stdout())?;
             Ok(health.exit_status())
@@ -60,17 +59,10 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     runtime.block_on(work)
 }
 
-fn explain_code(code: Option<&str>) -> anyhow::Result<u8> {
-    // Without the kernel's types its own names of reasons are not known, only ours.
-    let reasons = Btf::from_sys_fs()
-        .map(|btf| ReasonNames::from_btf(&btf))
-        .unwrap_or_default();
-    let host = explain::Host {
-        sysctl: &explain::read_sysctl,
-        known_reason: &|name| reasons.drop_reason_value(name).is_some(),
-    };
+fn explain_name(wanted: &cli::Explain) -> anyhow::Result<u8> {
+    let host = ThisHost::look();
     let mut out = io::stdout().lock();
-    match explain::run(code, &host, &mut out)
+    match explain::run(wanted.code.as_deref(), wanted.format, &host, &mut out)
         .and_then(|()| out.flush().map_err(ExplainError::Write))
     {
         Err(ExplainError::Write(why)) if why.kind() == io::ErrorKind::BrokenPipe => Ok(0),

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod churn;
+mod docs;
 mod lab;
 mod lint;
 mod project;
@@ -39,6 +40,7 @@ enum Task {
     Lint(lint::Args),
     Lab(lab::Args),
     Bench(bench::Args),
+    Docs(docs::Args),
     Setup(setup::Args),
     Churn(churn::Args),
     Vm(vm::Args),
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Task::Lint(args) => lint::run(&args),
         Task::Lab(args) => lab::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Docs(args) => docs::run(&args),
         Task::Setup(args) => setup::run(&args),
         Task::Churn(args) => churn::run(&args),
         Task::Vm(args) => vm::run(&args),

@@ -15,6 +15,7 @@ pub(super) static CAUSE: Cause = Cause {
             or an ICMP error that was only noted (sk_err_soft): poll() wakes up for it, SO_ERROR \
             gives and clears it, and the application closes. stuck_on names what the connection \
             was waiting for.",
+    files: &["net/ipv4/af_inet.c", "net/ipv4/tcp.c"],
     confirm: &[
         "tcpwhy explain STUCK_ON",
         "strace -f -tt -e trace=network,poll,epoll_wait,close -p PID    [strace]",

@@ -14,6 +14,11 @@ pub(super) static CAUSE: Cause = Cause {
             TCP_LISTEN_OVERFLOW, or at cookie_v4_check() or cookie_v6_check(). A SYN that a full \
             queue ignores leaves no trace in the kernel's hooks: it shows as no-answer, and only \
             the counters below tell it.",
+    files: &[
+        "net/ipv4/tcp_input.c",
+        "net/ipv4/syncookies.c",
+        "net/ipv6/syncookies.c",
+    ],
     confirm: &[
         "ss -ltn 'sport = :PORT'    (on the listener's host; full where Recv-Q is more than \
             Send-Q, the backlog)",
@@ -29,7 +34,12 @@ pub(super) static CAUSE: Cause = Cause {
     drop_reasons: &["TCP_LISTEN_OVERFLOW"],
     reset_reasons: &["INVALID_SYN"],
     errnos: &["ETIMEDOUT", "ECONNRESET"],
-    sysctls: &["net.core.somaxconn", "net.ipv4.tcp_abort_on_overflow"],
+    sysctls: &[
+        "net.core.somaxconn",
+        "net.ipv4.tcp_abort_on_overflow",
+        "fs.nr_open",
+        "fs.file-max",
+    ],
     counters: &["TcpExtListenOverflows", "TcpExtListenDrops"],
     usage: &[],
 };

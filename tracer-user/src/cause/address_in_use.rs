@@ -12,6 +12,10 @@ pub(super) static CAUSE: Cause = Cause {
             conflicting owner. connect(): __inet_check_established() finds the same pair of \
             ends in use already, perhaps in TIME_WAIT; the socket goes SYN_SENT and back to \
             CLOSE, with its port. No SYN leaves.",
+    files: &[
+        "net/ipv4/inet_connection_sock.c",
+        "net/ipv4/inet_hashtables.c",
+    ],
     confirm: &[
         "ss -tanop 'src LOCAL and dst REMOTE and dport = :PORT'    (connect(): the same pair of \
             ends, TIME_WAIT too)",

@@ -11,6 +11,11 @@ pub(super) static CAUSE: Cause = Cause {
             PKT_TOO_SMALL), TCP checksum (TCP_CSUM), sequence, acknowledgement or timestamp \
             (TCP_INVALID_SEQUENCE, TCP_INVALID_ACK_SEQUENCE, TCP_RFC7323_PAWS). Damaged \
             offloads, and middleboxes that rewrite packets, are the usual makers.",
+    files: &[
+        "net/ipv4/tcp_input.c",
+        "net/ipv4/tcp_ipv4.c",
+        "net/ipv4/ip_input.c",
+    ],
     confirm: &[
         "nstat -az TcpInCsumErrors TcpInErrs IpInHdrErrors TcpExtPAWSEstab",
         "tcpdump -vvni DEV 'host REMOTE and tcp port PORT' | grep -i incorrect    [tcpdump] \

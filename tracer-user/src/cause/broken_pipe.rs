@@ -13,8 +13,14 @@ pub(super) static CAUSE: Cause = Cause {
             with a RST (NO_SOCKET, TCP_TIMEWAIT_SOCKET, TCP_ABORT_ON_DATA); tcp_reset() in \
             CLOSE_WAIT sets EPIPE. From then on, and after a shutdown(SHUT_WR) of its own, \
             tcp_sendmsg_locked() returns EPIPE and sk_stream_error() sends SIGPIPE.",
+    files: &[
+        "net/ipv4/tcp_input.c",
+        "net/ipv4/tcp.c",
+        "net/core/stream.c",
+    ],
     confirm: &[
-        "ss -tanp state close-wait 'dst REMOTE'    (sockets whose peer has closed, and who keeps them)",
+        "ss -tanp state close-wait 'dst REMOTE'    (sockets whose peer has closed, and who keeps \
+            them)",
         "strace -f -tt -e trace=read,recvfrom,write,sendto -p PID    [strace] (is a recv() that \
             gave 0 followed by a write?)",
         "tcpdump -ni any 'host REMOTE and tcp port PORT'    [tcpdump] (a FIN from the peer, our \

@@ -10,6 +10,11 @@ pub(super) static CAUSE: Cause = Cause {
     path: "The SYN reached the destination host, which has no listener for the address and \
             port: tcp_v4_rcv() or tcp_v6_rcv() finds no socket (NO_SOCKET) and sends a RST. \
             Here tcp_reset() turns the RST in SYN_SENT into ECONNREFUSED.",
+    files: &[
+        "net/ipv4/tcp_ipv4.c",
+        "net/ipv6/tcp_ipv6.c",
+        "net/ipv4/tcp_input.c",
+    ],
     confirm: &[
         "ss -Htlnp 'sport = :PORT'    (on the destination host, in the right network \
             namespace)",

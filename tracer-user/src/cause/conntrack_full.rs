@@ -11,6 +11,7 @@ pub(super) static CAUSE: Cause = Cause {
             nf_conntrack_max and nothing could be dropped early. The packet gets NF_DROP and is \
             freed in nf_hook_slow() (NETFILTER_DROP); the log says \"nf_conntrack: table full, \
             dropping packet\".",
+    files: &["net/netfilter/nf_conntrack_core.c", "net/netfilter/core.c"],
     confirm: &[
         "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max",
         "dmesg | grep 'table full'",

@@ -11,6 +11,7 @@ pub(super) static CAUSE: Cause = Cause {
     path: "nf_conntrack cannot fit the packet to a connection (only one direction passes here, \
             out of window, bad flags) and leaves it in state INVALID; a rule such as \"ct \
             state invalid drop\" then drops it (NETFILTER_DROP).",
+    files: &["net/netfilter/nf_conntrack_proto_tcp.c"],
     confirm: &[
         "nft list ruleset | grep -n 'ct state.*invalid'; iptables-save -c | grep INVALID",
         "conntrack -S    [conntrack] (invalid)",

@@ -15,6 +15,12 @@ pub(super) static CAUSE: Cause = Cause {
             before TCP is asked, only what the cgroup programs deny, and what is refused once TCP \
             was asked. An LSM may also keep what arrives from the socket: sk_filter_trim_cap() \
             drops it (SECURITY_HOOK), and connect() ends in ETIMEDOUT.",
+    files: &[
+        "security/security.c",
+        "net/ipv4/tcp_ipv4.c",
+        "net/ipv6/tcp_ipv6.c",
+        "net/core/filter.c",
+    ],
     confirm: &[
         "bpftool cgroup tree | grep -B2 connect",
         "journalctl -k -g 'avc: *denied|apparmor=\"DENIED\"'",

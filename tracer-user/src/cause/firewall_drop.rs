@@ -12,6 +12,7 @@ pub(super) static CAUSE: Cause = Cause {
             NETFILTER_DROP: for nftables and iptables-nft in nft_do_chain() since Linux 6.1, \
             earlier in nf_hook_slow(); for iptables-legacy, connection tracking and others \
             always in nf_hook_slow(). TCP retransmits the SYN until tcp_syn_retries is spent.",
+    files: &["net/netfilter/nf_tables_core.c", "net/netfilter/core.c"],
     confirm: &[
         "nft list ruleset",
         "iptables-save -c; ip6tables-save -c",

@@ -15,6 +15,10 @@ pub(super) static CAUSE: Cause = Cause {
             error that arrives while connect() still holds the socket is only noted \
             (sk_err_soft): poll() wakes up for it and SO_ERROR gives it; else it takes effect at \
             the next SYN.",
+    files: &[
+        "net/ipv4/netfilter/nf_reject_ipv4.c",
+        "net/ipv6/netfilter/nf_reject_ipv6.c",
+    ],
     confirm: &[
         "nft list ruleset | grep -n reject",
         "iptables-save -c | grep REJECT",

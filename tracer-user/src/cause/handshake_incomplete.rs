@@ -14,6 +14,7 @@ pub(super) static CAUSE: Cause = Cause {
             while the queue is more than half full). The SYN-ACK, or the ACK, gets lost: a \
             firewall, a route back by another way, a NAT that forgot; with TCP_DEFER_ACCEPT the \
             request also waits for the first data.",
+    files: &["net/ipv4/tcp_input.c", "net/ipv4/inet_connection_sock.c"],
     confirm: &[
         "ss -Htan state syn-recv 'sport = :PORT'    (on the listener's host: from whom?)",
         "nstat -az TcpExtTCPTimeouts TcpExtTCPSynRetrans TcpRetransSegs    (there, twice)",

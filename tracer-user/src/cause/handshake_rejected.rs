@@ -11,6 +11,7 @@ pub(super) static CAUSE: Cause = Cause {
             TCP-AO signature that is missing, unexpected or wrong (tcp_inbound_hash(), \
             TCP_MD5*, TCP_AO*), illegal flags (TCP_FLAGS), a hop limit below the minimum \
             (TCP_MINTTL). It is dropped without an answer.",
+    files: &["net/ipv4/tcp.c"],
     confirm: &[
         "nstat -az TcpExtTCPMD5NotFound TcpExtTCPMD5Unexpected TcpExtTCPMD5Failure \
             TcpExtTCPAOBad TcpExtTCPAOKeyNotFound",

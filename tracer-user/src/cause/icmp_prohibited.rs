@@ -11,6 +11,7 @@ pub(super) static CAUSE: Cause = Cause {
     path: "A router or firewall on the way answers the SYN with ICMP administratively \
             prohibited (IPv4 type 3, code 9, 10 or 13; IPv6 type 1, code 1, 5 or 6). \
             tcp_v4_err() or tcp_v6_err() turns it into the socket's error.",
+    files: &["net/ipv4/tcp_ipv4.c", "net/ipv6/tcp_ipv6.c"],
     confirm: &[
         "tcpdump -ni any 'icmp[icmptype] == icmp-unreach or icmp6[0] == 1'    [tcpdump] \
             (the sender is the host that forbids)",

@@ -12,6 +12,7 @@ pub(super) static CAUSE: Cause = Cause {
             tcp_v6_err() finds the socket. In SYN_SENT the error ends the connection, unless a \
             system call holds the socket just then: it is kept in sk_err_soft, and is the \
             verdict when the retries run out.",
+    files: &["net/ipv4/tcp_ipv4.c", "net/ipv6/tcp_ipv6.c"],
     confirm: &[
         "tcpdump -ni any 'host REMOTE or icmp or icmp6'    [tcpdump] (the ICMP's sender is \
             the router that knows)",
@@ -25,7 +26,14 @@ pub(super) static CAUSE: Cause = Cause {
     ],
     drop_reasons: &[],
     reset_reasons: &[],
-    errnos: &["EHOSTUNREACH", "ENETUNREACH", "ENOPROTOOPT"],
+    errnos: &[
+        "EHOSTUNREACH",
+        "ENETUNREACH",
+        "ENOPROTOOPT",
+        "EPROTO",
+        "EHOSTDOWN",
+        "ENONET",
+    ],
     sysctls: &["net.ipv4.tcp_syn_retries"],
     counters: &[
         "IcmpInDestUnreachs",

@@ -13,6 +13,7 @@ pub(super) static CAUSE: Cause = Cause {
             tcp_keepalive_probes (TCP_KEEPCNT) without any answer, or after TCP_USER_TIMEOUT where \
             that is set, it sends a RST (TCP_KEEPALIVE_TIMEOUT) and tcp_write_err() sets \
             ETIMEDOUT, or the error that ICMP left.",
+    files: &["net/ipv4/tcp_timer.c"],
     confirm: &[
         "ss -tno 'dst REMOTE'    (timer:(keepalive,…))",
         "nstat -az TcpExtTCPKeepAlive TcpExtTCPAbortOnTimeout    (twice)",

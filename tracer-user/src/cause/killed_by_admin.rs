@@ -12,6 +12,7 @@ pub(super) static CAUSE: Cause = Cause {
             and moves the socket from SYN_SENT to CLOSE. tcpwhy does not name who asked: \
             nothing that the kernel tells ties anybody to the socket, and the task that ran at \
             that moment is no proof.",
+    files: &["net/ipv4/tcp.c"],
     confirm: &[
         "pgrep -a 'cilium|antrea|netd'    (agents that destroy sockets)",
         "journalctl --since -5min | grep -iE 'ss -K|destroy'",

@@ -12,6 +12,7 @@ pub(super) static CAUSE: Cause = Cause {
             given, ARP requests first (QDISC_DROP), so that the SYN waits for a neighbour that \
             is never found; or the far end of a veth pair is down (NOT_SPECIFIED at \
             __dev_forward_skb2).",
+    files: &["net/core/dev.c", "net/sched/sch_generic.c"],
     confirm: &[
         "ip -br link    (UP: switched on; LOWER_UP: there is a carrier)",
         "ip -s link show dev DEV",

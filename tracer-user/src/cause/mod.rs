@@ -12,6 +12,7 @@ mod connection_refused;
 mod conntrack_full;
 mod conntrack_invalid;
 mod denied_by_policy;
+pub mod errno;
 mod firewall_drop;
 mod firewall_reject;
 mod handshake_incomplete;
@@ -100,6 +101,8 @@ pub struct Cause {
     pub sees: &'static str,
     /// How the kernel gets there, with its functions.
     pub path: &'static str,
+    /// Where in the kernel's source those functions stand (Linux 7.2).
+    pub files: &'static [&'static str],
     /// Commands that confirm it; what stands behind four blanks is a remark. [`FILL_IN`] are to be
     /// filled in, and a tool that a plain host may lack has its Debian package in brackets.
     pub confirm: &'static [&'static str],

@@ -16,6 +16,13 @@ pub(super) static CAUSE: Cause = Cause {
             full-size segment until tcp_retries2 is spent. With tcp_mtu_probing=1, \
             tcp_mtu_probing() makes the segments smaller once tcp_retries1 retransmissions \
             failed.",
+    files: &[
+        "net/ipv4/ip_forward.c",
+        "net/ipv6/ip6_output.c",
+        "net/ipv4/tcp_ipv4.c",
+        "net/ipv6/tcp_ipv6.c",
+        "net/ipv4/tcp_timer.c",
+    ],
     confirm: &[
         "ping -c3 -M do -s 1472 REMOTE    (1500 bytes, IPv4; on IPv6 -s 1452; then smaller ones: \
             which is the largest that passes?)",

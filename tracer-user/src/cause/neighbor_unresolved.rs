@@ -12,6 +12,7 @@ pub(super) static CAUSE: Cause = Cause {
             address of the next hop. After mcast_solicit tries a second apart \
             neigh_timer_handler() gives up: neigh_invalidate() drops the queue (NEIGH_FAILED; \
             NOT_SPECIFIED on IPv6) and the socket learns EHOSTUNREACH.",
+    files: &["net/core/neighbour.c"],
     confirm: &[
         "ip neigh show to NEXT_HOP",
         "ip route get REMOTE    (names the next hop)",

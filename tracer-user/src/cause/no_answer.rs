@@ -12,6 +12,7 @@ pub(super) static CAUSE: Cause = Cause {
             this host and no SYN-ACK, RST or ICMP error came. After tcp_syn_retries \
             tcp_write_timeout() closes the socket. The packets, or the answers, vanish outside: \
             a firewall that drops, a host that is off, a wrong address, a one-way route.",
+    files: &["net/ipv4/tcp_timer.c"],
     confirm: &[
         "tcpdump -ni any 'host REMOTE and tcp port PORT'    [tcpdump] (here and on the \
             remote host: which side of the path loses it?)",

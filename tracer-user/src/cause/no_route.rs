@@ -13,6 +13,12 @@ pub(super) static CAUSE: Cause = Cause {
             none in any table that the policy rules name (-EAGAIN, turned into -ENETUNREACH). \
             The socket never leaves CLOSE: no SYN is made. On a router, ip_error() drops the \
             packet (IP_INNOROUTES) and answers with ICMP network unreachable.",
+    files: &[
+        "net/ipv4/tcp_ipv4.c",
+        "net/ipv6/tcp_ipv6.c",
+        "net/ipv4/fib_trie.c",
+        "net/ipv4/route.c",
+    ],
     confirm: &[
         "ip route get REMOTE",
         "ip rule; ip route show table all",

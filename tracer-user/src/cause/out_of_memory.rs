@@ -11,6 +11,7 @@ pub(super) static CAUSE: Cause = Cause {
     path: "tcp_connect() cannot allocate the SYN, or the packets of the handshake are refused \
             because TCP's memory is over its limit (PROTO_MEM), its cgroup's memory is, or an \
             allocation failed (NOMEM).",
+    files: &["net/ipv4/tcp_output.c"],
     confirm: &[
         "cat /proc/net/sockstat    (TCP: mem, in pages)",
         "nstat -az TcpExtTCPMemoryPressures TcpExtTCPAbortOnMemory",
@@ -30,7 +31,12 @@ pub(super) static CAUSE: Cause = Cause {
     ],
     reset_reasons: &["TCP_ABORT_ON_MEMORY"],
     errnos: &["ENOBUFS", "ENOMEM"],
-    sysctls: &["net.ipv4.tcp_mem", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"],
+    sysctls: &[
+        "net.ipv4.tcp_mem",
+        "net.ipv4.tcp_max_orphans",
+        "net.ipv4.tcp_rmem",
+        "net.ipv4.tcp_wmem",
+    ],
     counters: &[
         "TcpExtTCPMemoryPressures",
         "TcpExtTCPAbortOnMemory",

@@ -12,6 +12,7 @@ pub(super) static CAUSE: Cause = Cause {
             address and destination and finds each taken, often by sockets in TIME_WAIT (60 s \
             each). The socket goes SYN_SENT and back to CLOSE within microseconds, without a \
             port: no SYN leaves.",
+    files: &["net/ipv4/inet_hashtables.c"],
     confirm: &[
         "ss -Htan dst REMOTE | awk '{print $1}' | sort | uniq -c",
         "ss -s",

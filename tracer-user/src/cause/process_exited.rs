@@ -11,6 +11,7 @@ pub(super) static CAUSE: Cause = Cause {
     path: "do_exit() closes the process's files; tcp_close() finds the socket in SYN_SENT and \
             moves it to CLOSE without an error. stuck_on names what the connection was waiting \
             for.",
+    files: &["kernel/exit.c", "net/ipv4/tcp.c"],
     confirm: &[
         "journalctl -k --since -5min | grep -iE 'killed|segfault|oom'",
         "coredumpctl list --since -5min    [systemd-coredump]",

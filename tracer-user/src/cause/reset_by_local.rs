@@ -8,13 +8,20 @@ pub(super) static CAUSE: Cause = Cause {
     place: Place::Stream,
     sees: "The peer gets ECONNRESET and may lose data that was already on its way; here close() \
             returns without an error.",
-    path: "__tcp_close() finds data that was never read (TCP_ABORT_ON_CLOSE), or SO_LINGER with 0 s \
-            (tcp_disconnect(), TCP_STATE), and calls tcp_send_active_reset() instead of sending a \
-            FIN. So do tcp_disconnect() with unsent data (TCP_DISCONNECT_WITH_DATA), \
-            tcp_rcv_state_process() for data that arrives after close() (TCP_ABORT_ON_DATA), TCP_LINGER2 below 0 (TCP_ABORT_ON_LINGER), an orphan in \
-            FIN_WAIT2 that outlived tcp_fin_timeout (TCP_STATE), and inet_csk_listen_stop() for \
-            connections that were never accepted (TCP_STATE). A process that ends, killed or \
-            not, closes all its sockets in this way.",
+    path: "__tcp_close() finds data that was never read (TCP_ABORT_ON_CLOSE), or SO_LINGER with 0 \
+        s (tcp_disconnect(), TCP_STATE), and calls tcp_send_active_reset() instead of sending a \
+        FIN. So do tcp_disconnect() with unsent data (TCP_DISCONNECT_WITH_DATA), \
+        tcp_rcv_state_process() for data that arrives after close() (TCP_ABORT_ON_DATA), \
+        TCP_LINGER2 below 0 (TCP_ABORT_ON_LINGER), an orphan in FIN_WAIT2 that outlived \
+        tcp_fin_timeout (TCP_STATE), and inet_csk_listen_stop() for connections that were never \
+        accepted (TCP_STATE). A process that ends, killed or not, closes all its sockets in this \
+        way.",
+    files: &[
+        "net/ipv4/tcp.c",
+        "net/ipv4/tcp_output.c",
+        "net/ipv4/tcp_input.c",
+        "net/ipv4/inet_connection_sock.c",
+    ],
     confirm: &[
         "nstat -az TcpExtTCPAbortOnClose TcpExtTCPAbortOnData TcpExtTCPAbortOnLinger \
             TcpExtTCPAbortOnMemory    (twice: which grows?)",

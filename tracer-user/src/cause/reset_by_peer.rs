@@ -14,6 +14,7 @@ pub(super) static CAUSE: Cause = Cause {
             knew the connection; or something between the two forged it: a load balancer or NAT \
             whose idle timeout had passed, a firewall. Where both ends are on this host, the reset \
             reason tells which.",
+    files: &["net/ipv4/tcp_input.c"],
     confirm: &[
         "tcpdump -ni any 'host REMOTE and tcp port PORT and tcp[tcpflags] & tcp-rst != 0'    \
             [tcpdump] (IPv4; is the RST's TTL that of the peer's other packets? If not, somebody \

@@ -16,11 +16,12 @@ pub(super) static CAUSE: Cause = Cause {
             is sent. The peer is gone without a word, or the path broke: cable, route, firewall \
             state lost, a peer that was suspended. A socket that the application has closed \
             already gets tcp_orphan_retries instead.",
+    files: &["net/ipv4/tcp_timer.c"],
     confirm: &[
         "ss -tino 'dst REMOTE'    (timer:(on,…), rto, backoff, unacked, retrans)",
         "nstat -az TcpExtTCPTimeouts TcpExtTCPAbortOnTimeout TcpRetransSegs    (twice)",
-        "tcpdump -ni any 'host REMOTE and tcp port PORT'    [tcpdump] (on both sides: which side of \
-            the path loses it?)",
+        "tcpdump -ni any 'host REMOTE and tcp port PORT'    [tcpdump] (on both sides: which side \
+            of the path loses it?)",
         "ping -c3 REMOTE",
     ],
     mend: &[

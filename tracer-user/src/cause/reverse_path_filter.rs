@@ -12,6 +12,7 @@ pub(super) static CAUSE: Cause = Cause {
             fib_validate_source() refuses it and ip_rcv_finish_core() drops it (IP_RPFILTER). \
             IPv4 only; typical with two uplinks, policy routing or VPNs. The larger of conf.all \
             and the interface's own value counts (1 strict, 2 loose).",
+    files: &["net/ipv4/fib_frontend.c", "net/ipv4/ip_input.c"],
     confirm: &[
         "nstat -az TcpExtIPReversePathFilter",
         "sysctl -a 2>/dev/null | grep '\\.rp_filter'",
@@ -26,10 +27,7 @@ pub(super) static CAUSE: Cause = Cause {
     drop_reasons: &["IP_RPFILTER"],
     reset_reasons: &[],
     errnos: &["ETIMEDOUT"],
-    sysctls: &[
-        "net.ipv4.conf.all.rp_filter",
-        "net.ipv4.conf.default.rp_filter",
-    ],
+    sysctls: &["net.ipv4.conf.*.rp_filter"],
     counters: &["TcpExtIPReversePathFilter"],
     usage: &[],
 };

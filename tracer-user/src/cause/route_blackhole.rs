@@ -11,6 +11,7 @@ pub(super) static CAUSE: Cause = Cause {
     path: "The route lookup ends at a route of type blackhole: fib_table_lookup() gives \
             -EINVAL and connect() returns it before a SYN is made. On a router, ip_error() \
             drops the packet without any answer (reason NOT_SPECIFIED).",
+    files: &["net/ipv4/fib_trie.c", "net/ipv4/route.c"],
     confirm: &[
         "ip route get REMOTE",
         "ip route show table all type blackhole",

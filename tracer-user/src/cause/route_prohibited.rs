@@ -12,6 +12,7 @@ pub(super) static CAUSE: Cause = Cause {
             fib_table_lookup() gives -EACCES and connect() returns it before a SYN is made. On \
             a router, ip_error() drops the packet and answers with ICMP administratively \
             prohibited, at a limited rate.",
+    files: &["net/ipv4/fib_trie.c", "net/ipv4/route.c"],
     confirm: &[
         "ip route get REMOTE",
         "ip route show table all type prohibit",

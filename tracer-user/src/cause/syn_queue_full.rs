@@ -13,6 +13,7 @@ pub(super) static CAUSE: Cause = Cause {
             flood, or clients whose SYN-ACKs get lost. Such a SYN leaves no trace in the \
             kernel's hooks, so tcpwhy does not see it today: the connection shows as no-answer, \
             and only the counters below tell it.",
+    files: &["net/ipv4/tcp_input.c"],
     confirm: &[
         "ss -ltn 'sport = :PORT'    (on the listener's host; Send-Q is the backlog)",
         "ss -Htan state syn-recv 'sport = :PORT' | wc -l    (there: how many wait?)",

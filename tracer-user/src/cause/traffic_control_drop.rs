@@ -12,6 +12,12 @@ pub(super) static CAUSE: Cause = Cause {
             at __dev_queue_xmit), XDP (XDP, or NOT_SPECIFIED at do_xdp_generic or \
             veth_xdp_rcv_skb), cgroup_skb programs (BPF_CGROUP_EGRESS; on the way in \
             SOCKET_FILTER). XDP in a network driver drops before there is a packet to see.",
+    files: &[
+        "net/core/dev.c",
+        "net/core/filter.c",
+        "net/sched/sch_generic.c",
+        "kernel/bpf/cgroup.c",
+    ],
     confirm: &[
         "tc -s qdisc show dev DEV; tc -s filter show dev DEV egress; tc -s filter show dev \
             DEV ingress",

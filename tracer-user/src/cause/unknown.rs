@@ -10,6 +10,7 @@ pub(super) static CAUSE: Cause = Cause {
     path: "Either the kernel does not tell (a drop without a reason, a hook that is missing on \
             this kernel), or events were lost. The record's \"missing\" says what would have \
             helped.",
+    files: &[],
     confirm: &[
         "tcpwhy doctor    (what this kernel lets the tool see)",
         "tcpwhy watch --events --pid PID",

@@ -13,8 +13,10 @@ pub(super) static CAUSE: Cause = Cause {
             tcp_retries2. tcp_probe_timer() applies it to a window that stays closed, and \
             tcp_keepalive_timer() to keep-alive probes. tcp_write_err() ends the connection; only \
             the keep-alive timer sends a RST.",
+    files: &["net/ipv4/tcp_timer.c"],
     confirm: &[
-        "ss -tino 'dst REMOTE'    (rto, backoff, unacked, retrans; a closed window: timer:(persist,…))",
+        "ss -tino 'dst REMOTE'    (rto, backoff, unacked, retrans; a closed window: \
+            timer:(persist,…))",
         "strace -f -e trace=setsockopt -p PID    [strace] (who sets TCP_USER_TIMEOUT, to what?)",
         "nstat -az TcpExtTCPTimeouts TcpExtTCPAbortOnTimeout    (twice)",
     ],

@@ -14,9 +14,11 @@ pub(super) static CAUSE: Cause = Cause {
             TCP_USER_TIMEOUT, after tcp_retries2 probes in a row that nobody answers, or, for a \
             socket that was closed, after tcp_orphan_retries. A window that was closed on data \
             already sent is probed by tcp_retransmit_timer() (tcp_rtx_probe0_timed_out()).",
+    files: &["net/ipv4/tcp_timer.c"],
     confirm: &[
         "ss -tino 'dst REMOTE'    (timer:(persist,…), snd_wnd:0, Send-Q that does not shrink)",
-        "ss -tnmp 'sport = :PORT'    (on the peer: Recv-Q is full, and which process does not read)",
+        "ss -tnmp 'sport = :PORT'    (on the peer: Recv-Q is full, and which process does not \
+            read)",
         "nstat -az TcpExtTCPWinProbe TcpExtTCPAbortOnTimeout    (twice; on the peer: \
             TcpExtTCPToZeroWindowAdv, TcpExtTCPZeroWindowDrop)",
     ],

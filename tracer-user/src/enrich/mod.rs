@@ -2,6 +2,7 @@
 //! goes into attribution as one more event.
 
 pub mod cgroup;
+pub mod counters;
 pub mod holders;
 pub mod listeners;
 pub mod netns;

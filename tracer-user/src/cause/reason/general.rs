@@ -15,7 +15,10 @@ pub(super) static REASONS: &[Reason] = &[
         "NOT_SPECIFIED",
         "the kernel gives no reason here; the function that dropped it tells more",
     )
-    .look("the drop's location in tcpwhy's record (ip_error: a route refused it; do_xdp_generic: XDP)"),
+    .look(
+        "the drop's location in tcpwhy's record (ip_error: a route refused it; do_xdp_generic: \
+        XDP)",
+    ),
     Reason::failure(
         "NO_SOCKET",
         "no socket listens or is connected there, so a RST answers it; at cookie_v4_check() or \

@@ -30,7 +30,10 @@ pub(super) static REASONS: &[Reason] = &[
          device, or an address that must not be forwarded",
     )
     .counts(&["IpInAddrErrors", "Ip6InAddrErrors"])
-    .look("sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding; ip route show table all type unreachable"),
+    .look(
+        "sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding; ip route show table all type \
+        unreachable",
+    ),
     Reason::failure(
         "IP_INNOROUTES",
         "came in, and no route leads to its destination",
@@ -48,7 +51,10 @@ pub(super) static REASONS: &[Reason] = &[
         "came in from outside with an address of this host as its sender: a loop, a duplicate \
          address, or a packet of this host that came back",
     )
-    .look("sysctl net.ipv4.conf.all.accept_local; ip -br addr (on the other host: the same address?)"),
+    .look(
+        "sysctl net.ipv4.conf.all.accept_local; ip -br addr (on the other host: the same \
+        address?)",
+    ),
     Reason::failure(
         "IP_INVALID_SOURCE",
         "its sender is no address that can send: multicast, broadcast or zero",
@@ -69,8 +75,11 @@ pub(super) static REASONS: &[Reason] = &[
     )
     .counts(&["IpFragFails", "Ip6FragFails", "Ip6InTooBigErrors"])
     .look("ip link show (mtu); ip route get REMOTE (mtu)"),
-    Reason::depends("DUP_FRAG", "a fragment that was there already, or overlaps another")
-        .counts(&["IpReasmFails", "Ip6ReasmFails"]),
+    Reason::depends(
+        "DUP_FRAG",
+        "a fragment that was there already, or overlaps another",
+    )
+    .counts(&["IpReasmFails", "Ip6ReasmFails"]),
     Reason::failure(
         "FRAG_REASM_TIMEOUT",
         "fragments of a packet whose other fragments did not come in time",
@@ -92,10 +101,12 @@ pub(super) static REASONS: &[Reason] = &[
         "addressed to one host inside a link-layer broadcast or multicast: a copy, which RFC 1122 \
          wants dropped",
     ),
-    Reason::depends("ICMP_CSUM", "wrong ICMP checksum").counts(&["IcmpInCsumErrors", "IcmpInErrors"]),
+    Reason::depends("ICMP_CSUM", "wrong ICMP checksum")
+        .counts(&["IcmpInCsumErrors", "IcmpInErrors"]),
     Reason::depends("UDP_CSUM", "wrong UDP checksum").counts(&["UdpInCsumErrors"]),
     Reason::depends(
         "INVALID_PROTO",
-        "against the rules of its protocol, such as an ICMP echo or timestamp to a broadcast address",
+        "against the rules of its protocol, such as an ICMP echo or timestamp to a broadcast \
+            address",
     ),
 ];

@@ -20,6 +20,8 @@ mod reset;
 mod tcp;
 mod tunnel;
 
+use serde::Serialize;
+
 /// The tables of drop reasons, by subject.
 pub static DROPS: &[&[Reason]] = &[
     general::REASONS,
@@ -54,14 +56,15 @@ pub struct Reason {
     pub look: &'static str,
 }
 
-/// How much a reason says of a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How much a reason, or an error, says of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Weight {
     /// Nothing: it occurs in connections that are well.
     Ordinary,
-    /// It depends on what was dropped, and how often.
+    /// It depends on what it happened to, and how often.
     Depends,
-    /// A packet that was wanted is gone, or a connection was reset.
+    /// Something that was wanted is gone: a packet, or a connection.
     Failure,
 }
 
@@ -71,8 +74,8 @@ impl Weight {
     pub fn about(self) -> &'static str {
         match self {
             Self::Ordinary => "ordinary: it occurs in connections that are well",
-            Self::Depends => "depends on what was dropped, and how often",
-            Self::Failure => "not ordinary: a packet that was wanted is gone",
+            Self::Depends => "depends on what it happened to, and how often",
+            Self::Failure => "not ordinary: a packet, or a connection, that was wanted is gone",
         }
     }
 

@@ -101,7 +101,8 @@ pub(super) static REASONS: &[Reason] = &[
     .look("ss -Htan state time-wait"),
     Reason::failure(
         "TCP_RFC7323_TSECR",
-        "answers a SYN-ACK with a timestamp that the SYN-ACK did not carry: forged, or changed on the way",
+        "answers a SYN-ACK with a timestamp that the SYN-ACK did not carry: forged, or changed on \
+            the way",
     )
     .counts(&["TcpExtTSEcrRejected"]),
     Reason::failure(
@@ -161,7 +162,8 @@ pub(super) static REASONS: &[Reason] = &[
     .counts(&["TcpExtTCPChallengeACK"]),
     Reason::failure(
         "TCP_ACK_UNSENT_DATA",
-        "acknowledges data that was never sent: forged, of another connection, or changed on the way",
+        "acknowledges data that was never sent: forged, of another connection, or changed on the \
+            way",
     )
     .counts(&["TcpExtTCPChallengeACK"]),
     Reason::failure(
@@ -176,7 +178,8 @@ pub(super) static REASONS: &[Reason] = &[
     ),
     Reason::failure(
         "TCP_MINTTL",
-        "its hop limit is below what the socket demands (IP_MINTTL, IPV6_MINHOPCOUNT; BGP's TTL security)",
+        "its hop limit is below what the socket demands (IP_MINTTL, IPV6_MINHOPCOUNT; BGP's TTL \
+            security)",
     )
     .counts(&["TcpExtTCPMinTTLDrop"]),
     Reason::failure(
