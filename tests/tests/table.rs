@@ -14,36 +14,41 @@ use tests::{
 };
 use tracer_user::record::Failure;
 
-/// A kernel now and then does not run a hook's program: the ledger's `missed` counts it, and doubts
-/// every attempt of that moment. Those scenarios are played again, so often at most.
+/// Some kernels run no BPF program while certain tasks are current: on a hardened one, seen side by
+/// side with ftrace, none ran in the softirqs that interrupt the threads of process 1. What happens in
+/// those moments no tracer sees, so the few scenarios that meet one are played again.
 const PLAYS: usize = 4;
-/// So many may be played again where nothing was counted as missed.
+/// So many may be played again where no record says that an end was told late.
 const UNEXPLAINED: usize = 2;
 
 fn play_all() -> Trace {
     let (first, mut wrong) = play(&scenario::all());
-    let mut missed = missed(&first);
+    let mut late = told_late(&first);
     for _ in 1..PLAYS {
         if wrong.is_empty() {
             return first;
         }
-        eprintln!("not as expected, and {missed} missed: {wrong:#?}");
-        assert!(missed > 0 || wrong.len() <= UNEXPLAINED, "{wrong:#?}");
+        eprintln!("not as expected, and {late} told late: {wrong:#?}");
+        assert!(wrong.len() <= late + UNEXPLAINED, "{wrong:#?}");
         let again: Vec<Scenario> = scenario::all()
             .into_iter()
             .filter(|it| wrong.contains_key(&it.name))
             .collect();
         let (trace, still) = play(&again);
-        missed = self::missed(&trace);
+        late = told_late(&trace);
         wrong = still;
     }
     assert!(wrong.is_empty(), "again and again: {wrong:#?}");
     first
 }
 
-fn missed(trace: &Trace) -> u64 {
-    let hooks = &trace.trailer().unwrap().ledger.hooks;
-    hooks.values().map(|hook| hook.missed).sum()
+/// Failures whose end another hook had to tell.
+fn told_late(trace: &Trace) -> usize {
+    let late = |failure: &&Failure| {
+        let mut missing = failure.missing.iter();
+        missing.any(|what| what.starts_with("how and when it ended"))
+    };
+    trace.failures().filter(late).count()
 }
 
 /// Plays scenarios; what was not as expected, by name.

@@ -61,6 +61,8 @@ absent_by_default! {
         pub icsk_ca_state,
         /// `tcp_sock.snd_una`.
         pub tcp_snd_una,
+        /// `tcp_sock.rcv_nxt`.
+        pub tcp_rcv_nxt,
         /// `tcp_sock.write_seq`.
         pub tcp_write_seq,
         /// `tcp_sock.segs_out`.

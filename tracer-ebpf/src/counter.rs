@@ -79,8 +79,8 @@ pub enum Count {
     RateLimited,
     /// A filter left it out.
     Filtered,
-    /// The program did not run where it should have: known from what came after.
-    Missed,
+    /// The kernel skipped the program, and another hook told what it would have: nothing is lost.
+    Recovered,
 }
 
 impl Count {

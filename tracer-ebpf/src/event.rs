@@ -253,6 +253,17 @@ wire! {
     }
 }
 
+/// Which hook told of the end of an attempt.
+pub mod seen_by {
+    /// `inet_sock_set_state`: the change itself.
+    pub const STATE: u32 = 1;
+    /// `inet_sk_error_report`, right after it: the kernel had skipped the former.
+    pub const ERROR_REPORT: u32 = 2;
+    /// `inet_sk_error_report` of `tcp_disconnect`, or `tcp_destroy_sock`: the kernel had skipped
+    /// both of the former. The socket has forgotten its error and its sequence numbers by then.
+    pub const LATER: u32 = 3;
+}
+
 wire! {
     /// An outbound socket left `SYN_SENT` (or, with `--all`, ended): `inet_sock_set_state`.
     pub struct State {
@@ -295,8 +306,13 @@ wire! {
         pub write_seq: u32,
         /// `tcp_sock.srtt_us` in microseconds.
         pub srtt_us: u32,
-        /// The task in whose context this ran: meaningful only where `err` is 0, since only a
-        /// closer's own system call gets there without an error.
+        /// One of [`seen_by`].
+        pub seen_by: u32,
+        /// Always 0.
+        pub reserved: u32,
+        /// The task in whose context this ran: meaningful only where `seen_by` is
+        /// [`seen_by::STATE`] and `err` is 0, since only a closer's own system call gets there
+        /// without an error.
         pub closer_tgid: u32,
         /// `task_struct.flags` of that task.
         pub closer_flags: u32,

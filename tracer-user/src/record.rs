@@ -584,11 +584,13 @@ pub struct HookLedger {
     pub rate_limited: u64,
     /// Events that a filter left out.
     pub filtered: u64,
-    /// Times the hook's program did not run where it should have: skipped by the kernel since it was
-    /// running on the same CPU already (`recursion_misses`), or an attempt's end that was not seen
-    /// before its socket was destroyed.
+    /// Times the kernel skipped the hook's program since it was running on the same CPU already
+    /// (`recursion_misses`).
     #[serde(default)]
     pub missed: u64,
+    /// Of those, the runs that another program made good: nothing of them is lost.
+    #[serde(default)]
+    pub recovered: u64,
 }
 
 /// Totals, and the final ledger.

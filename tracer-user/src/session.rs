@@ -275,7 +275,7 @@ impl Session {
             self.missed_ns = now_ns;
             self.missed = self.hooks.missed().into_values().sum();
         }
-        let lost = self.hooks.lost()? + self.missed;
+        let lost = self.hooks.lost(self.missed)?;
         if lost > self.lost {
             self.tracker
                 .lost(self.checked_ns, clock::monotonic_ns()?, lost - self.lost);

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use tracer_ebpf::event::{self, Head, Wire, drop_socket, kind, unsent};
+use tracer_ebpf::event::{self, Head, Wire, drop_socket, kind, seen_by, unsent};
 use tracer_user::{
     attribute::{Attempt, HOLD_NS, RouteAnswer, Tracker},
     decode::{Event, Place},
@@ -145,6 +145,7 @@ fn state(time_ns: u64, err: i32, syns: u32) -> event::State {
         segs_out: syns,
         isn: ISN,
         write_seq: ISN.wrapping_add(1),
+        seen_by: seen_by::STATE,
         ..event::State::ZERO
     }
 }
@@ -366,6 +367,52 @@ fn a_killed_process_is_no_application_that_gave_up() {
     let died = verdict(vec![attempt(), Event::State(Box::new(killed))]);
     assert_eq!(died.finding.cause, "process-exited");
     assert!(died.finding.why[0].contains("SIGKILL"));
+}
+
+/// The kernel skipped the hooks that tell of the end; `tcp_disconnect` has cleared the socket by the
+/// time another one does.
+fn told_late(time_ns: u64) -> Event {
+    let mut state = state(time_ns, 0, 0);
+    (state.isn, state.write_seq, state.seen_by) = (0, 77, seen_by::LATER);
+    (state.tuple.local, state.closer_tgid) = (v4([0; 4]), 4242);
+    Event::State(Box::new(state))
+}
+
+fn retransmit(time_ns: u64) -> Event {
+    Event::Retransmit(event::Retransmit {
+        head: head(kind::RETRANSMIT, time_ns, SK, START_NS),
+        tuple: tuple(),
+        isn: ISN,
+        ..event::Retransmit::ZERO
+    })
+}
+
+#[test]
+fn an_end_that_was_told_late_is_a_failure_all_the_same() {
+    let at = |n| loose_drop(T + n, ISN, "NETFILTER_DROP", "nft_do_chain", Some("input"));
+    let events = vec![
+        attempt(),
+        at(100),
+        at(SECOND),
+        retransmit(T + SECOND),
+        told_late(T + 3 * SECOND),
+    ];
+    let attempt = attempts(events.clone()).remove(0);
+    assert_eq!(attempt.tuple().local, CLIENT.0);
+    assert_eq!(attempt.elapsed_ns(), None);
+    let verdict = verdict(events);
+    assert_eq!(verdict.finding.cause, "firewall-drop");
+    assert_eq!(verdict.finding.confidence, Confidence::Likely);
+    assert_eq!(verdict.errno, None);
+    assert!(verdict.finding.missing[0].starts_with("how and when it ended"));
+}
+
+#[test]
+fn nothing_is_made_of_an_end_that_was_told_late_without_evidence() {
+    let without = vec![attempt(), told_late(T + SECOND)];
+    assert_eq!(cause(without), ("unknown", Confidence::Unknown));
+    let reset = vec![attempt(), reset(T + 1000), told_late(T + SECOND)];
+    assert_eq!(cause(reset), ("connection-refused", Confidence::Likely));
 }
 
 #[test]

@@ -72,28 +72,59 @@ fn begin(ctx: &SockAddrContext, family: u16, remote: [u8; 16]) -> i32 {
     if protocol != IPPROTO_TCP as u32 {
         return ALLOW;
     }
+    settle_previous(sk);
+    let start = Start {
+        // SAFETY: the context of this program type.
+        cookie: unsafe { bpf_get_socket_cookie(ctx.as_ptr()) },
+        remote,
+        remote_port: u16::from_be(port as u16),
+        family,
+        cgroup_err: decided_before(),
+    };
+    remember(sk, &start);
+    ALLOW
+}
+
+/// What the context tells of an attempt.
+struct Start {
+    cookie: u64,
+    remote: [u8; 16],
+    remote_port: u16,
+    family: u16,
+    cgroup_err: i32,
+}
+
+// Each of these has a frame of its own, and returns a number as the verifier wants of a function.
+
+/// The attempt before on the same socket, if it never came to a SYN.
+#[inline(never)]
+fn settle_previous(sk: u64) -> u32 {
     if let Some(entry) = table::get(sk) {
         // SAFETY: a map value.
         if unsafe { (*entry).phase } == phase::CALLED {
             unsent::emit(Hook::Connect, sk, entry, RETRIED, 0);
         }
     }
+    0
+}
+
+#[inline(never)]
+fn remember(sk: u64, start: &Start) -> u32 {
     let mut entry = Entry {
         owner: owner::NOBODY,
         start_ns: ring::now_ns(),
-        // SAFETY: the context of this program type.
-        cookie: unsafe { bpf_get_socket_cookie(ctx.as_ptr()) },
-        remote,
-        remote_port: u16::from_be(port as u16),
-        family,
+        cookie: start.cookie,
+        remote: start.remote,
+        remote_port: start.remote_port,
+        family: start.family,
         netns: socket::netns(sk),
         phase: phase::CALLED,
         announced: 0,
-        cgroup_err: decided_before(),
+        cgroup_err: start.cgroup_err,
         pending_slot: 0,
     };
     if owner::take_current(&mut entry.owner) == 0 {
-        return ALLOW;
+        return 0;
     }
     entry.owner.flags |= owner_flag::FROM_CONNECT;
     if table::put(sk, &entry) {
@@ -101,7 +132,7 @@ fn begin(ctx: &SockAddrContext, family: u16, remote: [u8; 16]) -> i32 {
     } else {
         count::hook(Hook::Connect, Count::MapFull);
     }
-    ALLOW
+    0
 }
 
 /// The verifier knows this pointer as a socket, on which it forbids arithmetic: read back from

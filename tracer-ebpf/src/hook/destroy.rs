@@ -3,12 +3,12 @@
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use tracer_ebpf::{
     attempt::phase,
-    counter::{Count, Hook},
-    event::unsent::DESTROYED,
+    counter::Hook,
+    event::{seen_by, unsent::DESTROYED},
 };
 
-use super::unsent;
-use crate::{count, pending, table};
+use super::{end, unsent};
+use crate::table;
 
 #[raw_tracepoint(tracepoint = "tcp_destroy_sock")]
 pub(crate) fn tcp_destroy_sock(ctx: RawTracePointContext) -> i32 {
@@ -17,13 +17,11 @@ pub(crate) fn tcp_destroy_sock(ctx: RawTracePointContext) -> i32 {
         return 0;
     };
     // SAFETY: a map value.
-    match unsafe { (*entry).phase } {
+    let found = unsafe { &mut *entry };
+    match found.phase {
         phase::CALLED => unsent::emit(Hook::Destroy, sk, entry, DESTROYED, 0),
         phase::SYN_SENT => {
-            // It left SYN_SENT, since it is gone; but the hook that tells how did not run.
-            count::hook(Hook::State, Count::Missed);
-            // SAFETY: as above.
-            pending::add(unsafe { (*entry).pending_slot }, -1);
+            end::unseen(sk, found, Hook::Destroy, seen_by::LATER);
         }
         _ => {}
     }

@@ -1,12 +1,15 @@
 //! `sock:inet_sk_error_report`: ICMP, or a neighbour that did not answer, left a soft error on a
-//! socket that goes on trying. A hard error comes with the state change, which carries it.
+//! socket that goes on trying. A hard error comes with the state change, which carries it; where the
+//! kernel skipped that hook, this one tells of the end.
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use tracer_ebpf::{
+    attempt::phase,
     counter::{Count, Hook},
-    event::{SocketError, kind},
+    event::{SocketError, kind, seen_by},
 };
 
+use super::end;
 use crate::{
     announce, count,
     kernel::{layout, read},
@@ -19,12 +22,26 @@ use crate::{
 pub(crate) fn inet_sk_error_report(ctx: RawTracePointContext) -> i32 {
     let sk: u64 = ctx.arg(0);
     let err_soft: i32 = read(sk, layout!(sock_err_soft));
-    if socket::tcp_state(sk) != state::SYN_SENT || err_soft == 0 {
+    let state = socket::tcp_state(sk);
+    if state != state::CLOSE && (state != state::SYN_SENT || err_soft == 0) {
         return 0;
     }
     let Some(entry) = table::get(sk) else {
         return 0;
     };
+    if state == state::CLOSE {
+        // SAFETY: a map value.
+        let found = unsafe { &mut *entry };
+        if found.phase == phase::SYN_SENT {
+            // `tcp_disconnect` reports too, once the error was taken and the port forgotten.
+            let by = match socket::remote_port(sk) {
+                0 => seen_by::LATER,
+                _ => seen_by::ERROR_REPORT,
+            };
+            end::unseen(sk, found, Hook::ErrorReport, by);
+        }
+        return 0;
+    }
     count::hook(Hook::ErrorReport, Count::Seen);
     let attempt_ns = announce::attempt(Hook::ErrorReport, sk, entry);
     ring::emit::<SocketError>(Hook::ErrorReport, |event| {

@@ -3,6 +3,7 @@
 mod connect;
 mod destroy;
 mod drop;
+mod end;
 mod error;
 mod follow;
 mod icmp;

@@ -7,12 +7,12 @@ use aya_ebpf::{
 use tracer_ebpf::{
     attempt::{Entry, phase},
     counter::{Attempts, Count, Hook},
-    event::{State, kind},
 };
 
+use super::end::{self, Seen};
 use crate::{
-    announce, count,
-    kernel::{layout, read, read_to, read_trusted, setting},
+    count,
+    kernel::{layout, read, read_trusted, setting},
     owner::{self, Sibling},
     pending, ring,
     socket::{self, IPPROTO_TCP, state},
@@ -103,7 +103,8 @@ fn came_up(sk: u64) -> u32 {
     remember_success(found);
     if found.announced != 0 {
         // Evidence was handed over: user space must learn that it came to nothing.
-        emit(sk, entry, state::SYN_SENT, state::ESTABLISHED, 0);
+        let states = (state::SYN_SENT, state::ESTABLISHED);
+        end::emit(sk, entry, states, Seen::at_state(0));
     }
     if setting!(follow_open) != 0 {
         found.phase = phase::OPEN;
@@ -145,26 +146,14 @@ fn failed(sk: *const u8, old: u32, new: u32) -> u32 {
         return 0;
     }
     count::hook(Hook::State, Count::Seen);
-    count::attempt(Attempts::Failed);
-    count::errno(read(address, layout!(sock_err)));
-    let cookie = cookie(sk);
+    let seen = Seen::at_state(cookie(sk));
     match entry {
-        Some(entry) => {
-            emit(address, entry, old, new, cookie);
-            // SAFETY: a map value.
-            let entry = unsafe { &mut *entry };
-            pending::add(entry.pending_slot, -1);
-            // It stays until the socket is gone, or used again: `connect()` may yet return this
-            // failure, and by then the socket has forgotten that it ever sent a SYN.
-            entry.phase = if is_without_errno(address) {
-                phase::FAILED_UNSENT
-            } else {
-                phase::FAILED
-            };
-        }
+        Some(entry) => end::failed(address, entry, old, seen),
         None => {
+            count::attempt(Attempts::Failed);
             count::attempt(Attempts::Unowned);
-            emit_event(address, 0, None, old, new, cookie);
+            count::errno(read(address, layout!(sock_err)));
+            end::emit_event(address, 0, None, (old, new), seen);
         }
     }
     0
@@ -178,12 +167,6 @@ fn cookie(sk: *const u8) -> u64 {
     }
     // SAFETY: an argument of the tracepoint; where the helper is missing, this is pruned.
     unsafe { bpf_get_socket_cookie(sk.cast_mut().cast()) }
-}
-
-/// No SYN was made: the errno goes to the caller alone.
-#[inline(always)]
-fn is_without_errno(sk: u64) -> bool {
-    read::<u32>(sk, layout!(sock_err)) == 0 && read::<u32>(sk, layout!(tcp_segs_out)) == 0
 }
 
 /// Both ends sent a SYN. A socket that a listener made is no attempt, and not in the table.
@@ -201,80 +184,8 @@ fn ended(sk: *const u8, old: u32, new: u32) -> u32 {
     let address = sk as u64;
     if let Some(entry) = table::get(address) {
         count::hook(Hook::State, Count::Seen);
-        emit(address, entry, old, new, cookie(sk));
+        end::emit(address, entry, (old, new), Seen::at_state(cookie(sk)));
         table::remove(address);
     }
     0
-}
-
-#[inline(always)]
-fn emit(sk: u64, entry: *mut Entry, old: u32, new: u32, cookie: u64) {
-    let attempt_ns = announce::attempt(Hook::State, sk, entry);
-    // SAFETY: a map value.
-    emit_event(sk, attempt_ns, Some(unsafe { &*entry }), old, new, cookie);
-}
-
-#[inline(always)]
-fn emit_event(sk: u64, attempt_ns: u64, entry: Option<&Entry>, old: u32, new: u32, cookie: u64) {
-    let task = owner::current_task();
-    ring::emit::<State>(Hook::State, |event| {
-        // SAFETY: reserved memory of that size; every field is written.
-        unsafe {
-            (*event).head = ring::head(kind::STATE, sk, attempt_ns);
-            socket::tuple(&raw mut (*event).tuple, sk);
-            socket::path(&raw mut (*event).path, sk);
-            (*event).cookie = cookie;
-            read_to(&raw mut (*event).bytes_sent, sk, layout!(tcp_bytes_sent));
-            read_to(
-                &raw mut (*event).bytes_retrans,
-                sk,
-                layout!(tcp_bytes_retrans),
-            );
-            read_to(
-                &raw mut (*event).bytes_received,
-                sk,
-                layout!(tcp_bytes_received),
-            );
-            (*event).sibling_ns = 0;
-            (*event).sibling_start_ns = 0;
-            (*event).sibling = [0; 16];
-            if let Some(sibling) = entry.and_then(other_address_came_up) {
-                (*event).sibling_ns = sibling.time_ns;
-                (*event).sibling_start_ns = sibling.start_ns;
-                (*event).sibling = sibling.remote;
-            }
-            (*event).old = old;
-            (*event).new = new;
-            read_to(&raw mut (*event).err, sk, layout!(sock_err));
-            read_to(&raw mut (*event).err_soft, sk, layout!(sock_err_soft));
-            (*event).retransmits = read::<u8>(sk, layout!(icsk_retransmits)) as u32;
-            read_to(&raw mut (*event).segs_out, sk, layout!(tcp_segs_out));
-            read_to(&raw mut (*event).isn, sk, layout!(tcp_snd_una));
-            read_to(&raw mut (*event).write_seq, sk, layout!(tcp_write_seq));
-            (*event).srtt_us = read::<u32>(sk, layout!(tcp_srtt_us)) >> 3;
-            read_to(&raw mut (*event).closer_tgid, task, layout!(task_tgid));
-            (*event).closer_flags = owner::task_flags(task);
-            read_to(
-                &raw mut (*event).closer_exit_code,
-                task,
-                layout!(task_exit_code),
-            );
-        }
-    });
-}
-
-/// The last attempt of the same process to the same port that came up, if it was to another
-/// address and came up while this one was under way.
-#[inline(always)]
-fn other_address_came_up(entry: &Entry) -> Option<&'static Sibling> {
-    let known = owner::known(entry.owner.tgid)?;
-    // SAFETY: a map value, which outlives the program's run.
-    let sibling = unsafe { &(*known).siblings[(entry.remote_port & 3) as usize] };
-    if sibling.remote_port != entry.remote_port as u64
-        || sibling.time_ns < entry.start_ns
-        || sibling.remote == entry.remote
-    {
-        return None;
-    }
-    Some(sibling)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tracer_ebpf::event::{Owner, Process, State, Tuple, Unsent, owner_flag};
+use tracer_ebpf::event::{Owner, Process, State, Tuple, Unsent, owner_flag, seen_by};
 
 use super::evidence::Evidence;
 
@@ -76,6 +76,25 @@ impl Attempt {
         }
     }
 
+    /// A socket whose end was told late has forgotten its own end and its sequence numbers: the last
+    /// retransmission of its SYN still knew them.
+    pub(super) fn remember_ends(&mut self) {
+        let was_seen = self.end_was_seen();
+        if let (End::State(state), Some(last)) = (&mut self.end, self.evidence.retransmits.last())
+            && !was_seen
+        {
+            state.tuple = last.tuple;
+            state.isn = last.isn;
+            state.write_seq = last.isn.wrapping_add(1);
+            state.path = last.path;
+            let again = self.evidence.retransmits.iter();
+            let made = again.filter(|again| again.err != -libc::EBUSY).count();
+            state.retransmits = u32::try_from(made).unwrap_or(u32::MAX);
+            // Each was a SYN, and so was the first.
+            state.segs_out = state.retransmits.saturating_add(1);
+        }
+    }
+
     /// The two ends of its socket.
     #[must_use]
     pub fn tuple(&self) -> &Tuple {
@@ -95,10 +114,21 @@ impl Attempt {
         (cookie != 0).then_some(cookie)
     }
 
-    /// Nanoseconds from its beginning to its end; `None` where the beginning was not seen.
+    /// Nanoseconds from its beginning to its end; `None` where one of them was not seen.
     #[must_use]
     pub fn elapsed_ns(&self) -> Option<u64> {
-        (self.start_ns != 0).then(|| self.end_ns().saturating_sub(self.start_ns))
+        (self.start_ns != 0 && self.end_was_seen())
+            .then(|| self.end_ns().saturating_sub(self.start_ns))
+    }
+
+    /// False where the kernel skipped the hook that tells of the end, and all that is known is that
+    /// there was one, some time before.
+    #[must_use]
+    pub fn end_was_seen(&self) -> bool {
+        match &self.end {
+            End::State(state) => state.seen_by != seen_by::LATER,
+            End::Unsent(_) => true,
+        }
     }
 
     /// The owner, if it is a process (and not the kernel itself).

@@ -353,6 +353,7 @@ impl Tracker {
             route: None,
             lost: 0,
         };
+        attempt.remember_ends();
         let tuple = *attempt.tuple();
         for (drop, place) in open.evidence.drops {
             attempt

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use tracer_ebpf::event::State;
+use tracer_ebpf::event::{State, seen_by};
 
 use super::places::Places;
 use crate::{
@@ -66,7 +66,8 @@ impl<'a> Case<'a> {
     pub(super) fn race_winner(&self) -> Option<IpAddr> {
         let state = self
             .state
-            .filter(|state| state.err == 0 && state.sibling_ns != 0)?;
+            .filter(|state| state.err == 0 && state.sibling_ns != 0)
+            .filter(|_| self.attempt.end_was_seen())?;
         let winner = net::address(state.sibling);
         let began_together = state.sibling_start_ns.abs_diff(self.attempt.start_ns) <= START_NS;
         let other_family = winner.is_ipv4() != self.remote().is_ipv4();
@@ -101,6 +102,7 @@ impl<'a> Case<'a> {
     pub(super) fn port_was_refused(&self) -> bool {
         self.state.is_some_and(|state| {
             state.segs_out == 0
+                && self.attempt.end_was_seen()
                 && matches!(state.err, 0 | libc::EADDRNOTAVAIL)
                 && (state.write_seq == 0 || self.has_no_port())
         })
@@ -119,18 +121,23 @@ impl<'a> Case<'a> {
         };
         match self.attempt.evidence.soft_errors.last() {
             Some(&(_, err)) if state.err == 0 && state.err_soft == 0 => err,
+            // A RST leaves no other (tcp_reset, net/ipv4/tcp_input.c).
+            _ if !self.attempt.end_was_seen() && self.was_reset() => libc::ECONNREFUSED,
             _ => state.err,
         }
     }
 
     /// The application closed the socket while it was connecting, for reasons of its own.
     pub(super) fn was_given_up(&self) -> bool {
-        self.error() == 0 && self.state.is_some_and(|state| state.segs_out > 0)
+        self.error() == 0
+            && self.attempt.end_was_seen()
+            && self.state.is_some_and(|state| state.segs_out > 0)
     }
 
     /// How the closing task was ending, if it was.
     pub(super) fn exit(&self) -> Option<Exit> {
-        let state = self.state.filter(|state| state.err == 0)?;
+        let told = |state: &&State| state.err == 0 && state.seen_by == seen_by::STATE;
+        let state = self.state.filter(told)?;
         let owner = self.attempt.process_owner()?;
         if state.closer_flags & PF_EXITING == 0 || state.closer_tgid != owner.tgid {
             return None;

@@ -65,6 +65,13 @@ fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str
             case.attempt.lost
         ));
     }
+    if !case.attempt.end_was_seen() {
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        finding.missing.push(
+            "how and when it ended: the kernel skipped the hook that tells (see missed in the ledger)"
+                .to_owned(),
+        );
+    }
     if case.attempt.start_ns == 0 {
         finding.confidence = finding.confidence.min(Confidence::Likely);
         finding.missing.push(

@@ -66,7 +66,7 @@ pub(super) fn what_the_application_saw(case: &Case<'_>) -> String {
             format!("connect() timed out{after} (ETIMEDOUT)")
         }
         (_, _, Some(err)) => format!("connect() failed{after} ({})", errno::name_or_number(err)),
-        _ => format!("connect() ended{after}"),
+        _ => format!("connect() did not come up{after}"),
     }
 }
 

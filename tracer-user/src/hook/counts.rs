@@ -57,20 +57,19 @@ impl Hooks {
         Ok(attempts[Attempts::Begun as usize].saturating_sub(attempts[Attempts::Settled as usize]))
     }
 
-    /// Events lost or held back so far.
+    /// Events lost or held back so far; `missed` runs of hooks too, less those that another hook
+    /// made good.
     ///
     /// # Errors
     /// As [`Hooks::counts`].
-    pub fn lost(&self) -> anyhow::Result<u64> {
+    pub fn lost(&self, missed: u64) -> anyhow::Result<u64> {
         let rows = self.array("HOOK_COUNTS", counter::LEN)?;
-        let losses = [
-            Count::RingFull,
-            Count::MapFull,
-            Count::RateLimited,
-            Count::Missed,
-        ];
-        let of = |hook: Hook| losses.map(|count| rows[counter::index(hook, count) as usize]);
-        Ok(Hook::ALL.into_iter().flat_map(of).sum())
+        let sum = |count| -> u64 {
+            let of = |hook: Hook| rows[counter::index(hook, count) as usize];
+            Hook::ALL.into_iter().map(of).sum()
+        };
+        let unmended = missed.saturating_sub(sum(Count::Recovered));
+        Ok(sum(Count::RingFull) + sum(Count::MapFull) + sum(Count::RateLimited) + unmended)
     }
 
     fn hook_counts(&self) -> anyhow::Result<BTreeMap<&'static str, HookLedger>> {
@@ -84,7 +83,8 @@ impl Hooks {
                 lost_map_full: row(Count::MapFull),
                 rate_limited: row(Count::RateLimited),
                 filtered: row(Count::Filtered),
-                missed: row(Count::Missed),
+                missed: 0,
+                recovered: row(Count::Recovered),
             }
         };
         let mut all: BTreeMap<&'static str, HookLedger> = Hook::ALL
@@ -92,7 +92,7 @@ impl Hooks {
             .map(|hook| (hook.name(), of(hook)))
             .collect();
         for (hook, missed) in self.missed() {
-            all.entry(hook).or_default().missed += missed;
+            all.entry(hook).or_default().missed = missed;
         }
         all.retain(|_, ledger| *ledger != HookLedger::default());
         Ok(all)

@@ -63,6 +63,7 @@ const REQUIRED: &[Row] = rows! {
     icsk_retransmits = 1, "inet_connection_sock.icsk_retransmits";
     icsk_ca_state = 1, "inet_connection_sock.icsk_ca_state";
     tcp_snd_una = 4, "tcp_sock.snd_una";
+    tcp_rcv_nxt = 4, "tcp_sock.rcv_nxt";
     tcp_write_seq = 4, "tcp_sock.write_seq";
     tcp_segs_out = 4, "tcp_sock.segs_out";
     tcp_srtt_us = 4, "tcp_sock.srtt_us";

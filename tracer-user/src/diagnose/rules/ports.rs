@@ -46,7 +46,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
 /// `tcp_connect()` itself failed.
 fn never_began(case: &Case<'_>) -> Option<Finding> {
     case.state
-        .filter(|state| state.segs_out == 0 && state.err == 0)?;
+        .filter(|state| state.segs_out == 0 && state.err == 0 && case.attempt.end_was_seen())?;
     Some(
         Finding::new(
             "abandoned",
