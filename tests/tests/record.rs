@@ -18,7 +18,7 @@ use tests::{
     runner, shell,
     tracer::Trace,
 };
-use tracer_user::record::Record;
+use tracer_user::record::{IncidentState, Record};
 
 /// A small disk of this test's own.
 struct Disk(Directory);
@@ -227,4 +227,43 @@ fn a_redacted_trace_names_nobody() {
         assert!(!text.contains(name), "{name}");
     }
     assert_eq!(failures(&records(&path)).len(), 20);
+}
+
+#[test]
+fn incidents_are_told_when_they_open_and_when_they_are_over() {
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let (lab, directory) = (Lab::new().unwrap(), Directory::new("incidents"));
+    let path = directory.join("trace.jsonl");
+    let recorder = record(&lab, &path, &["--incident-quiet", "1s"]);
+    refuse(&lab, 5);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !unpack(&path).contains("\"state\":\"closed\"") && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The second one goes on when the run ends: the trace has its last state.
+    refuse(&lab, 7);
+    std::thread::sleep(Duration::from_millis(200));
+    ended_well(&recorder.stop().unwrap());
+    let records = records(&path);
+    let incidents: Vec<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Incident(incident) => Some(&**incident),
+            _ => None,
+        })
+        .collect();
+    let closed: Vec<_> = incidents
+        .iter()
+        .filter(|incident| incident.state == IncidentState::Closed)
+        .collect();
+    assert_eq!(closed.len(), 1, "{incidents:#?}");
+    assert_eq!(
+        (closed[0].count, &*closed[0].cause),
+        (5, "connection-refused")
+    );
+    assert!(incidents[0].id == closed[0].id && incidents[0].state == IncidentState::Open);
+    let last = incidents.last().unwrap();
+    assert_eq!((last.state, last.count), (IncidentState::Open, 7));
+    assert_ne!(last.id, closed[0].id);
 }

@@ -8,7 +8,7 @@ use std::{ffi::OsString, io::IsTerminal, path::PathBuf, process, time::Duration}
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 pub use self::record::{Dump, Record};
-use crate::{filter::Filter, show};
+use crate::{filter::Filter, incident::Thresholds, show};
 
 /// Exit status of a usage error.
 pub const USAGE_ERROR: i32 = 2;
@@ -95,6 +95,9 @@ pub struct Watch {
     /// What commands on connections have in common.
     #[command(flatten)]
     pub common: Common,
+    /// When failures are an incident.
+    #[command(flatten)]
+    pub incidents: Thresholds,
     /// Bounds of memory.
     #[command(flatten)]
     pub limits: Limits,

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{Common, Limits, value};
 use crate::{
+    incident::Thresholds,
     redact::Redaction,
     trace::{
         history::{Burst, Settings},
@@ -106,6 +107,9 @@ pub struct Record {
     /// What commands on connections have in common.
     #[command(flatten)]
     pub common: Common,
+    /// When failures are an incident.
+    #[command(flatten)]
+    pub incidents: Thresholds,
     /// Bounds of memory.
     #[command(flatten)]
     pub limits: Limits,

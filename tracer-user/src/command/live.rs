@@ -1,9 +1,12 @@
 //! What the commands that look at the running host have in common: set-up, the loop, the records
 //! around the records.
 
-use std::{future::Future, io, ops::ControlFlow, time::Duration};
+mod setup;
+mod writer;
 
-use anyhow::{Context as _, bail};
+use std::{future::Future, io, time::Duration};
+
+use anyhow::Context as _;
 use nix::sys::{
     resource::{RLIM_INFINITY, Resource, setrlimit},
     signal::{self, SigSet},
@@ -14,14 +17,16 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+pub use self::setup::require_root;
+use self::writer::{CANNOT_WRITE, Writer};
 use crate::{
     cli::{Common, Limits},
     clock::Clock,
     decode::Names,
-    filter::Filter,
-    hook::{self, Options},
+    hook,
+    incident::Thresholds,
     kernel::Kernel,
-    record::{Degradation, Header, Ledger, Record, SCHEMA, Trailer},
+    record::{Ledger, Record, Trailer},
     session::{Session, Wanted},
     sink::{Sink, WhenDumped},
 };
@@ -76,6 +81,20 @@ impl Reason {
     }
 }
 
+/// What a run looks for.
+pub struct Run<'a> {
+    /// Filters, and when to stop.
+    pub common: &'a Common,
+    /// Bounds of memory.
+    pub limits: Limits,
+    /// What it hands out beside failures.
+    pub wanted: Wanted,
+    /// Only a command and its descendants ([`hook::Hooks::follow`]).
+    pub follow_command: bool,
+    /// When failures are an incident; `None` where that is not told.
+    pub incidents: Option<Thresholds>,
+}
+
 /// A run on the live host.
 pub struct Live {
     session: Session,
@@ -86,52 +105,24 @@ pub struct Live {
     ledger: Ledger,
 }
 
-/// Filters, counts and writes records.
-struct Writer {
-    sink: Box<dyn Sink>,
-
-    filter: Filter,
-    left: Option<u64>,
-    ended: Option<Reason>,
-    emitted: Vec<String>,
-    filtered: u64,
-}
-
-/// Only root may attach; said before the kernel says it less clearly.
-///
-/// # Errors
-/// Where this is not root.
-pub fn require_root() -> anyhow::Result<()> {
-    if !nix::unistd::geteuid().is_root() {
-        bail!("only root can trace: try `sudo tcpwhy`");
-    }
-    Ok(())
-}
-
 impl Live {
     /// Attaches the hooks, and writes the header.
     ///
     /// # Errors
     /// One line that says what this host lacks, or where `sink` cannot be written.
-    pub fn start(
-        common: &Common,
-        limits: Limits,
-        wanted: Wanted,
-        follow_command: bool,
-        sink: Box<dyn Sink>,
-    ) -> anyhow::Result<Self> {
+    pub fn start(run: &Run<'_>, sink: Box<dyn Sink>) -> anyhow::Result<Self> {
         require_root()?;
         // Kernels before 5.11 count BPF memory against this limit; where raising it is refused, the
         // maps may still fit.
         let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
         let kernel = Kernel::running()?;
-        let mut hooks = hook::start(&kernel, &options(common, limits, wanted, follow_command)?)?;
+        let mut hooks = hook::start(&kernel, &setup::options(run)?)?;
         let attached = std::mem::take(&mut hooks.attached);
         let degraded = std::mem::take(&mut hooks.degraded);
         let names = Names::new(kernel.reasons.clone());
-        let max_attempts = usize::try_from(limits.max_attempts)?;
-        let session = Session::new(hooks, names, wanted, max_attempts)?;
-        if common.verbose > 0 {
+        let max_attempts = usize::try_from(run.limits.max_attempts)?;
+        let session = Session::new(hooks, names, run.wanted, max_attempts)?;
+        if run.common.verbose > 0 {
             for missing in &degraded {
                 eprintln!(
                     "tcpwhy: {}: {}; {}",
@@ -140,19 +131,12 @@ impl Live {
             }
         }
         let degraded_here = !degraded.is_empty();
-        let header = header(&kernel, session.clock(), attached, degraded);
+        let header = setup::header(&kernel, session.clock(), attached, degraded);
         let mut live = Self {
             session,
-            writer: Writer {
-                sink,
-                filter: common.filter.clone(),
-                left: common.count,
-                ended: None,
-                emitted: Vec::new(),
-                filtered: 0,
-            },
+            writer: Writer::new(run, sink),
             requests: None,
-            duration: common.duration,
+            duration: run.common.duration,
             degraded: degraded_here,
             ledger: Ledger::default(),
         };
@@ -224,6 +208,7 @@ impl Live {
             Ok(())
         })?;
         self.write_all(records)?;
+        self.writer.pass()?;
         self.writer.settle()?;
         if self.writer.sink.wants_dump() {
             let (reason, done): (_, WhenDumped) = (Reason::Burst, Box::new(|_| ()));
@@ -308,6 +293,7 @@ impl Live {
                 Ok(())
             })?;
             self.write_all(records)?;
+            self.writer.last_incidents()?;
         }
         self.writer.flush()?;
         let ledger = self.ledger()?;
@@ -317,109 +303,12 @@ impl Live {
     }
 }
 
-const CANNOT_WRITE: &str = "cannot write the records";
-
 fn trailer(reason: Reason, ledger: Ledger) -> Record {
     Record::Trailer(Trailer {
         time: Clock::utc_now(),
         reason: reason.name().to_owned(),
         ledger,
     })
-}
-
-impl Writer {
-    /// Filters, and counts failures.
-    fn take(&mut self, record: &Record) -> anyhow::Result<()> {
-        match record {
-            Record::Failure(failure) if !self.filter.matches(failure) => self.filtered += 1,
-            // The count is reached, or nobody reads: it is counted as not shown.
-            Record::Failure(_) if self.ended.is_some() => self.filtered += 1,
-            Record::Failure(failure) => {
-                self.write(record)?;
-                self.emitted.push(failure.cause.clone());
-                self.left = self.left.map(|left| left.saturating_sub(1));
-                if self.left == Some(0) {
-                    self.ended = Some(Reason::Count);
-                }
-            }
-            Record::Connection(connection) if !self.filter.matches_connection(connection) => {}
-            Record::Event(event) if !self.filter.matches_event(event) => {}
-            _ if self.ended.is_some() => {}
-            _ => self.write(record)?,
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, record: &Record) -> anyhow::Result<()> {
-        let done = self.sink.put(record);
-        self.note(done)
-    }
-
-    fn settle(&mut self) -> anyhow::Result<()> {
-        let done = self.sink.settle();
-        self.note(done)
-    }
-
-    fn flush(&mut self) -> anyhow::Result<()> {
-        let done = self.sink.flush();
-        self.note(done)
-    }
-
-    fn note(&mut self, done: io::Result<ControlFlow<()>>) -> anyhow::Result<()> {
-        if done.context(CANNOT_WRITE)?.is_break() {
-            self.ended = Some(Reason::OutputClosed);
-        }
-        Ok(())
-    }
-}
-
-/// What a filter can decide in the kernel is decided there.
-fn options(
-    common: &Common,
-    limits: Limits,
-    wanted: Wanted,
-    follow_command: bool,
-) -> anyhow::Result<Options> {
-    const SMALLEST: usize = 4096;
-    let ring = limits.ring_size.max(SMALLEST).checked_next_power_of_two();
-    let Some(Ok(ring_bytes)) = ring.map(u32::try_from) else {
-        bail!(
-            "--ring-size {} is too large: 2GiB at most",
-            limits.ring_size
-        );
-    };
-    Ok(Options {
-        ring_bytes,
-        max_attempts: limits.max_attempts,
-        follow_open: wanted.connections,
-        all_evidence: wanted.events,
-        follow_command,
-        pids: common.filter.pid.clone(),
-        uids: common.filter.uid.clone(),
-    })
-}
-
-fn header(kernel: &Kernel, clock: Clock, hooks: Vec<String>, degraded: Vec<Degradation>) -> Header {
-    let read = |path: &str| {
-        std::fs::read_to_string(path)
-            .map(|text| text.trim().to_owned())
-            .unwrap_or_default()
-    };
-    Header {
-        schema: SCHEMA.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        time: Clock::utc_now(),
-        host: read("/proc/sys/kernel/hostname"),
-        kernel: kernel.release.clone(),
-        boot_id: read("/proc/sys/kernel/random/boot_id"),
-        clock_offset_ns: clock.offset_ns,
-        command_line: std::env::args_os()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect(),
-        hooks,
-        degraded,
-        part: None,
-    }
 }
 
 async fn next(requests: Option<&mut UnboundedReceiver<Request>>) -> Request {

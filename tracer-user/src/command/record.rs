@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    live::{Live, Reason, Request, Signals, require_root},
+    live::{Live, Reason, Request, Run, Signals, require_root},
     ready::ready,
     recorders,
     redacted::Redacted,
@@ -32,11 +32,17 @@ pub async fn run(record: &Record) -> anyhow::Result<()> {
     require_root()?;
     let mut signals = Signals::new()?;
     let sink = sink(record).with_context(|| format!("cannot write {}", record.output.display()))?;
-    let wanted = Wanted {
-        connections: record.all,
-        events: record.events,
+    let run = Run {
+        common: &record.common,
+        limits: record.limits,
+        wanted: Wanted {
+            connections: record.all,
+            events: record.events,
+        },
+        follow_command: false,
+        incidents: Some(record.incidents),
     };
-    let mut live = Live::start(&record.common, record.limits, wanted, false, sink)?;
+    let mut live = Live::start(&run, sink)?;
     if live.is_degraded() {
         eprintln!("tcpwhy: not everything can be seen here: `tcpwhy doctor` says what, and why");
     }

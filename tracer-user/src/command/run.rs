@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use nix::{sys::signal, unistd::Pid};
 use tokio::process::{Child, Command};
 
-use super::live::{Live, Reason, Signals};
+use super::live::{self, Live, Reason, Signals};
 use crate::{
     cli::Run,
     session::Wanted,
@@ -20,13 +20,14 @@ use crate::{
 pub async fn run(run: &Run) -> anyhow::Result<u8> {
     let (program, arguments) = run.command.split_first().context("no command")?;
     let mut signals = Signals::new()?;
-    let mut live = Live::start(
-        &run.common,
-        run.limits,
-        Wanted::default(),
-        true,
-        Box::new(output(run)?),
-    )?;
+    let look = live::Run {
+        common: &run.common,
+        limits: run.limits,
+        wanted: Wanted::default(),
+        follow_command: true,
+        incidents: None,
+    };
+    let mut live = Live::start(&look, Box::new(output(run)?))?;
     // The child is followed from its fork on, before it can do anything.
     live.hooks().follow(std::process::id())?;
     let mut child = Command::new(program)

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{
-    live::{Live, Reason, Signals},
+    live::{Live, Reason, Run, Signals},
     ready::ready,
 };
 use crate::{
@@ -20,11 +20,17 @@ pub async fn run(watch: &Watch) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let color = watch.common.color.is_on(&io::stdout());
     let output = Output::new(watch.format, color, Box::new(io::stdout()));
-    let wanted = Wanted {
-        connections: watch.all,
-        events: watch.events,
+    let run = Run {
+        common: &watch.common,
+        limits: watch.limits,
+        wanted: Wanted {
+            connections: watch.all,
+            events: watch.events,
+        },
+        follow_command: false,
+        incidents: Some(watch.incidents),
     };
-    let mut live = Live::start(&watch.common, watch.limits, wanted, false, Box::new(output))?;
+    let mut live = Live::start(&run, Box::new(output))?;
     if live.is_degraded() && watch.format.name == text::FORMAT.name {
         eprintln!("tcpwhy: not everything can be seen here: `tcpwhy doctor` says what, and why");
     }

@@ -141,6 +141,18 @@ impl Tracker {
         std::mem::take(&mut self.news)
     }
 
+    /// What was told and still goes on, as it is now, in the order of their ids: the last word of a
+    /// run that ends.
+    #[must_use]
+    pub fn still_open(&self) -> Vec<Incident> {
+        let told = self.open.iter().filter(|(_, group)| group.announced);
+        let mut all: Vec<Incident> = told
+            .map(|(_, group)| group.record(self.now_ns.max(group.last_ns)))
+            .collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+
     /// The groups that were closed since the last call.
     pub fn take_closed(&mut self) -> Vec<Group> {
         std::mem::take(&mut self.closed)
