@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Where sentences of records are made.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     "src/attribute",
     "src/cause",
     "src/compose",
@@ -17,6 +17,7 @@ const SOURCES: [&str; 11] = [
     "src/diagnose",
     "src/enrich",
     "src/hook",
+    "src/incident",
     "src/record",
     "src/record.rs",
     "src/session",

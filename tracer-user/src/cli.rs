@@ -1,5 +1,6 @@
 //! The command line.
 
+mod export;
 mod record;
 pub(crate) mod value;
 
@@ -7,6 +8,7 @@ use std::{ffi::OsString, io::IsTerminal, path::PathBuf, process, time::Duration}
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
+pub use self::export::Export;
 pub use self::record::{Dump, Record};
 use crate::{filter::Filter, incident::Thresholds, show};
 
@@ -53,6 +55,8 @@ pub enum Command {
     Record(Record),
     /// Let running recorders (record --last) write what they hold
     Dump(Dump),
+    /// Turn a trace into the format of another tool: Perfetto, CSV, OpenTelemetry
+    Export(Export),
     /// Explain a cause, a drop or reset reason, or an errno; without one, show the fault tree
     Explain(Explain),
     /// Say what this kernel lets tcpwhy see, what it does not, and why
@@ -68,6 +72,7 @@ Examples:
   tcpwhy watch --format json --count 10    ten failures, one JSON object a line
   tcpwhy run -- curl https://example.com   why does this command not connect?
   tcpwhy record -o trace.jsonl.gz          a trace for the postmortem
+  tcpwhy export trace.jsonl --to csv       a trace for other tools
   tcpwhy explain firewall-drop             what it means, how to confirm and mend it
   tcpwhy doctor                            what can be seen here
 

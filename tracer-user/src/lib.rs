@@ -14,6 +14,7 @@ pub mod diagnose;
 pub mod enrich;
 pub mod errno;
 pub mod escape;
+pub mod export;
 pub mod filter;
 pub mod hook;
 pub mod incident;

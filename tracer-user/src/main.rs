@@ -10,7 +10,7 @@ use tracer_user::{
     command::{
         doctor, dump,
         explain::{self, ExplainError, ThisHost},
-        record, run, schema, watch,
+        export, record, run, schema, watch,
     },
 };
 
@@ -40,6 +40,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Dump(dump) => dump::run(&dump, &mut io::stdout()).map(|()| 0),
         Command::Run(run) => block_on(run::run(&run)),
         Command::Explain(explain) => explain_name(&explain),
+        Command::Export(flags) => export::run(&flags).map(|()| 0),
         Command::Doctor(doctor) => {
             let health = doctor::run(doctor.format, &mut io::stdout())?;
             Ok(health.exit_status())

@@ -21,7 +21,7 @@ pub use self::pseudonym::Key;
 use self::{address::Addresses, text::Names};
 use crate::record::Record;
 
-/// Whether to take names out, and by which key.
+/// Whether to take names out, and by which key: flags of the commands that write traces.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Redaction")]
 pub struct Redaction {

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use crate::{
     cause::{self, CAUSES},
+    export,
     filter::CauseFilter,
     record::Direction,
     show::{self, FORMATS},
@@ -147,6 +148,14 @@ pub(crate) fn format(text: &str) -> Result<&'static show::Format, String> {
     show::find(text).ok_or_else(|| {
         let names: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
         format!("expected {}", names.join(" or "))
+    })
+}
+
+/// A format of another tool, by its name.
+pub(crate) fn export_format(text: &str) -> Result<&'static export::Format, String> {
+    export::find(text).ok_or_else(|| {
+        let names: Vec<_> = export::FORMATS.iter().map(|format| format.name).collect();
+        format!("expected {}", names.join(", "))
     })
 }
 

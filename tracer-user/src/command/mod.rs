@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod dump;
 pub mod explain;
+pub mod export;
 pub mod live;
 mod ready;
 pub mod record;

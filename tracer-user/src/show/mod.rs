@@ -7,7 +7,7 @@ pub mod schema;
 pub mod text;
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, Write},
     ops::ControlFlow,
     os::unix::fs::OpenOptionsExt,
@@ -43,6 +43,19 @@ pub fn find(name: &str) -> Option<&'static Format> {
     FORMATS.iter().copied().find(|format| format.name == name)
 }
 
+/// Opens a file to write, that only its owner may read (mode 0600); what it held goes.
+///
+/// # Errors
+/// Where it cannot be opened.
+pub fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+}
+
 /// Where records go: a format and a writer.
 pub struct Output {
     show: Box<dyn Show>,
@@ -64,13 +77,7 @@ impl Output {
     /// # Errors
     /// Where the file cannot be opened.
     pub fn create(format: &Format, color: bool, path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)?;
-        Ok(Self::new(format, color, Box::new(file)))
+        Ok(Self::new(format, color, Box::new(create(path)?)))
     }
 }
 

@@ -7,11 +7,13 @@ pub mod open;
 pub mod piece;
 pub mod read;
 pub mod rotate;
+pub mod select;
 pub mod write;
 
 pub use self::{
     fault::{Fault, Problem, Problems},
     read::{Kind, Line, Reader},
+    select::Selection,
 };
 
 use std::io;
