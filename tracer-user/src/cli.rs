@@ -2,14 +2,18 @@
 
 mod export;
 mod record;
+mod report;
 pub(crate) mod value;
 
 use std::{ffi::OsString, io::IsTerminal, path::PathBuf, process, time::Duration};
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
-pub use self::export::Export;
-pub use self::record::{Dump, Record};
+pub use self::{
+    export::Export,
+    record::{Dump, Record},
+    report::Report,
+};
 use crate::{filter::Filter, incident::Thresholds, show};
 
 /// Exit status of a usage error.
@@ -57,12 +61,14 @@ pub enum Command {
     Dump(Dump),
     /// Turn a trace into the format of another tool: Perfetto, CSV, OpenTelemetry
     Export(Export),
+    /// Tell the story of recorded traces: incidents, causes, a timeline, what to do
+    Report(Report),
     /// Explain a cause, a drop or reset reason, or an errno; without one, show the fault tree
     Explain(Explain),
     /// Say what this kernel lets tcpwhy see, what it does not, and why
     Doctor(Doctor),
-    /// Print the JSON Schema of the records
-    Schema,
+    /// Print the JSON Schema of the records, or of the report
+    Schema(Schema),
 }
 
 const EXAMPLES: &str = "\
@@ -72,6 +78,7 @@ Examples:
   tcpwhy watch --format json --count 10    ten failures, one JSON object a line
   tcpwhy run -- curl https://example.com   why does this command not connect?
   tcpwhy record -o trace.jsonl.gz          a trace for the postmortem
+  tcpwhy report trace.jsonl.gz             what happened, from such a trace
   tcpwhy export trace.jsonl --to csv       a trace for other tools
   tcpwhy explain firewall-drop             what it means, how to confirm and mend it
   tcpwhy doctor                            what can be seen here
@@ -252,6 +259,29 @@ pub enum ExplainFormat {
     Json,
     /// For tickets and wikis.
     Markdown,
+}
+
+/// `tcpwhy schema`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Schema {
+    /// Of what: records (of watch, run and record), or report (report --format json)
+    #[arg(
+        value_enum,
+        value_name = "records|report",
+        default_value_t,
+        hide_possible_values = true
+    )]
+    pub of: SchemaOf,
+}
+
+/// What `tcpwhy schema` describes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Each line of a trace.
+    #[default]
+    Records,
+    /// A report in JSON.
+    Report,
 }
 
 /// `tcpwhy doctor`.

@@ -59,6 +59,36 @@ pub struct Filter {
     pub cause: Vec<CauseFilter>,
 }
 
+/// What filters ask of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessFacts<'a> {
+    /// Thread-group id.
+    pub pid: u32,
+    /// User id.
+    pub uid: u32,
+    /// Name.
+    pub comm: &'a str,
+    /// Name of the thread.
+    pub thread_comm: Option<&'a str>,
+    /// Control group.
+    pub cgroup: Option<&'a str>,
+    /// Container id.
+    pub container: Option<&'a str>,
+}
+
+impl<'a> ProcessFacts<'a> {
+    fn of(process: &'a record::Process) -> Self {
+        Self {
+            pid: process.pid,
+            uid: process.uid,
+            comm: &process.comm,
+            thread_comm: process.thread_comm.as_deref(),
+            cgroup: process.cgroup.as_deref(),
+            container: process.container.as_deref(),
+        }
+    }
+}
+
 /// One `--cause`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CauseFilter {
@@ -78,26 +108,46 @@ impl Filter {
     /// Whether a failure is wanted.
     #[must_use]
     pub fn matches(&self, failure: &Failure) -> bool {
-        self.wants_direction(failure.direction)
-            && self.wants_cause(&failure.cause)
-            && self.wants_process(failure.process.as_ref())
-            && self.wants_socket(Some(&failure.socket))
+        let process = failure.process.as_ref().map(ProcessFacts::of);
+        self.wants(
+            failure.direction,
+            Some(&failure.cause),
+            process,
+            &failure.socket,
+        )
     }
 
     /// Whether a connection that did not fail is wanted: never where `--cause` asks for one.
     #[must_use]
     pub fn matches_connection(&self, connection: &Connection) -> bool {
-        self.wants_direction(connection.direction)
-            && self.cause.iter().all(|cause| cause.exclude)
-            && self.wants_process(connection.process.as_ref())
-            && self.wants_socket(Some(&connection.socket))
+        let process = connection.process.as_ref().map(ProcessFacts::of);
+        self.wants(connection.direction, None, process, &connection.socket)
+    }
+
+    /// Whether a failure is wanted, or, where it has no cause, a connection that did not fail.
+    #[must_use]
+    pub fn wants(
+        &self,
+        direction: record::Direction,
+        cause: Option<&str>,
+        process: Option<ProcessFacts<'_>>,
+        socket: &record::Socket,
+    ) -> bool {
+        self.wants_direction(direction)
+            && match cause {
+                Some(cause) => self.wants_cause(cause),
+                None => self.cause.iter().all(|cause| cause.exclude),
+            }
+            && self.wants_process(process)
+            && self.wants_socket(Some(socket))
     }
 
     /// Whether a piece of evidence is wanted. It knows neither cause nor direction: those
     /// conditions are not asked of it.
     #[must_use]
     pub fn matches_event(&self, event: &Event) -> bool {
-        self.wants_process(event.process.as_ref()) && self.wants_socket(event.socket.as_ref())
+        self.wants_process(event.process.as_ref().map(ProcessFacts::of))
+            && self.wants_socket(event.socket.as_ref())
     }
 
     fn wants_direction(&self, direction: record::Direction) -> bool {
@@ -123,7 +173,7 @@ impl Filter {
             .any(|cause| cause.exclude && cause.code == code)
     }
 
-    fn wants_process(&self, process: Option<&record::Process>) -> bool {
+    fn wants_process(&self, process: Option<ProcessFacts<'_>>) -> bool {
         let Some(process) = process else {
             return self.pid.is_empty()
                 && self.comm.is_empty()
@@ -133,23 +183,18 @@ impl Filter {
         };
         any(&self.pid, |pid| *pid == process.pid)
             && any(&self.comm, |comm| {
-                same_comm(comm, &process.comm)
+                same_comm(comm, process.comm)
                     || process
                         .thread_comm
-                        .as_deref()
                         .is_some_and(|name| same_comm(comm, name))
             })
             && any(&self.uid, |uid| *uid == process.uid)
             && any(&self.cgroup, |wanted| {
-                process
-                    .cgroup
-                    .as_deref()
-                    .is_some_and(|path| in_cgroup(wanted, path))
+                process.cgroup.is_some_and(|path| in_cgroup(wanted, path))
             })
             && any(&self.container, |wanted| {
                 process
                     .container
-                    .as_deref()
                     .is_some_and(|id| id.starts_with(wanted.as_str()))
             })
     }

@@ -22,6 +22,7 @@ pub mod kernel;
 pub mod net;
 pub mod record;
 pub mod redact;
+pub mod report;
 pub mod ring;
 pub mod session;
 pub mod show;

@@ -10,7 +10,7 @@ use tracer_user::{
     command::{
         doctor, dump,
         explain::{self, ExplainError, ThisHost},
-        export, record, run, schema, watch,
+        export, record, report, run, schema, watch,
     },
 };
 
@@ -45,7 +45,8 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
             let health = doctor::run(doctor.format, &mut io::stdout())?;
             Ok(health.exit_status())
         }
-        Command::Schema => match schema::run(&mut io::stdout()) {
+        Command::Report(args) => report::run(&args).map(|()| 0),
+        Command::Schema(args) => match schema::run(args.of, &mut io::stdout()) {
             Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(why.into()),
             _ => Ok(0),
         },

@@ -10,6 +10,7 @@ use crate::{
     export,
     filter::CauseFilter,
     record::Direction,
+    report,
     show::{self, FORMATS},
     trace::history::Burst,
 };
@@ -155,6 +156,14 @@ pub(crate) fn format(text: &str) -> Result<&'static show::Format, String> {
 pub(crate) fn export_format(text: &str) -> Result<&'static export::Format, String> {
     export::find(text).ok_or_else(|| {
         let names: Vec<_> = export::FORMATS.iter().map(|format| format.name).collect();
+        format!("expected {}", names.join(", "))
+    })
+}
+
+/// A format of reports, by its name.
+pub(crate) fn report_format(text: &str) -> Result<&'static report::Format, String> {
+    report::find(text).ok_or_else(|| {
+        let names: Vec<_> = report::FORMATS.iter().map(|format| format.name).collect();
         format!("expected {}", names.join(", "))
     })
 }

@@ -9,6 +9,7 @@ mod ready;
 pub mod record;
 mod recorders;
 mod redacted;
+pub mod report;
 pub mod run;
 pub mod schema;
 pub mod watch;

@@ -2,14 +2,18 @@
 
 use std::io::{self, Write};
 
-use crate::show;
+use crate::{cli::SchemaOf, report, show};
 
-/// Prints the JSON Schema of the records.
+/// Prints a JSON Schema.
 ///
 /// # Errors
 /// What `out` returned.
-pub fn run(out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &show::schema::schema())?;
+pub fn run(of: SchemaOf, out: &mut dyn Write) -> io::Result<()> {
+    let schema = match of {
+        SchemaOf::Records => show::schema::schema(),
+        SchemaOf::Report => report::json::schema(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &schema)?;
     out.write_all(b"\n")?;
     out.flush()
 }
@@ -20,10 +24,15 @@ mod tests {
 
     #[test]
     fn prints_one_json_document() {
-        let mut out = Vec::new();
-        run(&mut out).unwrap();
-        let schema: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(schema["title"], "tcpwhy/1");
-        assert_eq!(out.last(), Some(&b'\n'));
+        for (of, title) in [
+            (SchemaOf::Records, "tcpwhy/1"),
+            (SchemaOf::Report, "tcpwhy-report/1"),
+        ] {
+            let mut out = Vec::new();
+            run(of, &mut out).unwrap();
+            let schema: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            assert_eq!(schema["title"], title);
+            assert_eq!(out.last(), Some(&b'\n'));
+        }
     }
 }

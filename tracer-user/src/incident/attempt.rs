@@ -53,7 +53,7 @@ pub struct Who<'a> {
 }
 
 /// Where attempts lead to: a remote end, or a listener of this host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Destination {
     /// Outbound: a remote end. Inbound: a listener.
     pub direction: Direction,

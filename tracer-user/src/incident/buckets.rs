@@ -69,6 +69,22 @@ impl Buckets {
         }
     }
 
+    /// The counts in the buckets of another one, that has counted all this and more.
+    #[must_use]
+    pub fn aligned(&self, all: &Self) -> Vec<u64> {
+        let mut counts = vec![0; all.counts.len()];
+        for (at, &count) in (self.start..).zip(&self.counts) {
+            let utc_ns = at.saturating_mul(self.width_ns());
+            let place = utc_ns.div_euclid(all.width_ns()) - all.start;
+            let last = counts.len().saturating_sub(1);
+            let place = usize::try_from(place.max(0)).unwrap_or(last).min(last);
+            if let Some(bucket) = counts.get_mut(place) {
+                *bucket += count;
+            }
+        }
+        counts
+    }
+
     /// As a record has it.
     #[must_use]
     pub fn rate(&self) -> Rate {
@@ -134,6 +150,18 @@ mod tests {
             assert!(rate.counts.len() <= 60);
             assert_eq!(rate.counts.iter().sum::<u64>(), added);
         }
+    }
+
+    #[test]
+    fn a_part_is_shown_in_the_buckets_of_the_whole() {
+        let (mut all, mut part) = (Buckets::new(4), Buckets::new(4));
+        for second in [1, 2, 3, 14] {
+            all.add(second * SECOND_NS, 1);
+        }
+        part.add(3 * SECOND_NS, 1);
+        part.add(2 * SECOND_NS, 1);
+        assert_eq!(all.rate().counts, [3, 0, 1]);
+        assert_eq!(part.aligned(&all), [2, 0, 0]);
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! Text for a person who has just been woken up: what failed, why, what to do.
 
 use std::{
-    fmt::{self, Display, Write as _},
+    fmt::Write as _,
     io::{self, Write},
 };
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use jiff::tz::TimeZone;
 
-use super::{Format, Show};
+use super::{
+    Format, Show,
+    page::{BOLD, COLUMNS, CYAN, DIM, GLUE, GREEN, Page, RED, YELLOW},
+};
 use crate::{
     clock::time_of_day,
     diagnose::words,
@@ -24,30 +27,20 @@ pub static FORMAT: Format = Format {
     name: "text",
     new: |color| {
         Box::new(Text {
-            color,
+            page: Page {
+                color,
+                columns: COLUMNS,
+            },
             zone: TimeZone::system(),
         })
     },
 };
 
-/// Prose is wrapped at this many columns; headlines and commands are not.
-const COLUMNS: usize = 100;
-/// What stands before the lines below a headline: their label is right-aligned in it.
-const MARGIN: usize = 10;
-/// Holds a name and its value together when lines are wrapped; becomes a blank.
-const GLUE: char = '\u{a0}';
 /// Of a command line, as many characters are shown.
 const CMDLINE_CHARS: usize = 200;
 
-const RED: Style = AnsiColor::Red.on_default().bold();
-const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
-const GREEN: Style = AnsiColor::Green.on_default();
-const CYAN: Style = AnsiColor::Cyan.on_default();
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-
 struct Text {
-    color: bool,
+    page: Page,
     zone: TimeZone,
 }
 
@@ -78,7 +71,11 @@ impl Text {
             failure.direction,
             &failure.socket,
         );
-        let _ = write!(text, "  {}", self.paint(style, &escape(&failure.cause)));
+        let _ = write!(
+            text,
+            "  {}",
+            self.page.paint(style, &escape(&failure.cause))
+        );
         let doubt = (failure.confidence != Confidence::Certain)
             .then(|| sureness(failure.confidence).to_owned());
         let stuck_on = failure.stuck_on.as_deref();
@@ -97,27 +94,22 @@ impl Text {
         }
         text.push('\n');
 
-        self.prose(&mut text, "", [news(failure)]);
-        self.prose(&mut text, "why", &failure.why);
+        self.page.prose(&mut text, "", [news(failure)]);
+        self.page.prose(&mut text, "why", &failure.why);
         for (nth, line) in failure.fix.iter().enumerate() {
             // Never wrapped: to be copied.
-            self.line(
+            self.page.line(
                 &mut text,
                 if nth == 0 { "fix" } else { "" },
                 &escape(line),
                 Style::new(),
             );
         }
-        let seen = failure
-            .drops
-            .iter()
-            .map(dropped)
-            .chain(failure.resets.iter().map(reset))
-            .chain(failure.icmp.iter().map(icmp));
-        self.prose(&mut text, "seen", seen);
-        self.prose(&mut text, "missing", &failure.missing);
-        self.prose(&mut text, "process", failure.process.as_ref().map(identity));
-        self.prose(&mut text, "where", [place(failure)]);
+        self.page.prose(&mut text, "seen", seen(failure));
+        self.page.prose(&mut text, "missing", &failure.missing);
+        self.page
+            .prose(&mut text, "process", failure.process.as_ref().map(identity));
+        self.page.prose(&mut text, "where", [place(failure)]);
         text
     }
 
@@ -147,9 +139,9 @@ impl Text {
         let mut text = format!(
             "{} {} {}  {}",
             time_of_day(&escape(&incident.time), &self.zone),
-            self.paint(style, mark),
-            self.paint(BOLD, &escape(&incident.id)),
-            self.paint(style, &escape(&incident.cause)),
+            self.page.paint(style, mark),
+            self.page.paint(BOLD, &escape(&incident.id)),
+            self.page.paint(style, &escape(&incident.cause)),
         );
         let failures = plural(incident.count, "failure");
         let since = time_of_day(&escape(&incident.first), &self.zone);
@@ -158,7 +150,7 @@ impl Text {
             IncidentState::Open => writeln!(text, "  {failures} since {since}"),
             IncidentState::Closed => writeln!(text, "  {failures} from {since} to {until}"),
         };
-        self.prose(
+        self.page.prose(
             &mut text,
             "",
             [&incident.summary, &incident.severity_reason],
@@ -169,9 +161,10 @@ impl Text {
     fn event(&self, event: &Event) -> String {
         let mut text = format!(
             "{} {} {}",
-            self.paint(DIM, &time_of_day(&escape(&event.time), &self.zone)),
-            self.paint(DIM, "seen"),
-            self.paint(DIM, &escape(&event.hook)),
+            self.page
+                .paint(DIM, &time_of_day(&escape(&event.time), &self.zone)),
+            self.page.paint(DIM, "seen"),
+            self.page.paint(DIM, &escape(&event.hook)),
         );
         // What is not yet joined has no process to be known.
         let joined = event.matched_by.is_some();
@@ -191,7 +184,7 @@ impl Text {
         }
         let _ = write!(text, "  {}", escape(&happened(event)));
         let how = event.matched_by.map_or("not yet joined", by);
-        let _ = writeln!(text, "  {}", self.paint(DIM, how));
+        let _ = writeln!(text, "  {}", self.page.paint(DIM, how));
         text
     }
 
@@ -211,9 +204,9 @@ impl Text {
         let mut text = format!(
             "{} {} {} {arrow} {}",
             time_of_day(&escape(time), &self.zone),
-            self.paint(style, &format!("{mark:4}")),
-            self.paint(BOLD, &process_name(process)),
-            self.paint(BOLD, &socket.remote.to_string()),
+            self.page.paint(style, &format!("{mark:4}")),
+            self.page.paint(BOLD, &process_name(process)),
+            self.page.paint(BOLD, &socket.remote.to_string()),
         );
         if let Some(local) = socket.local {
             let word = match direction {
@@ -221,53 +214,9 @@ impl Text {
                 Direction::Inbound => "to",
             };
             let local = format!("({word} {local})");
-            let _ = write!(text, " {}", self.paint(DIM, &local));
+            let _ = write!(text, " {}", self.page.paint(DIM, &local));
         }
         text
-    }
-
-    /// Wrapped lines, the first one of all with its label.
-    fn prose<S: AsRef<str>>(
-        &self,
-        text: &mut String,
-        label: &str,
-        lines: impl IntoIterator<Item = S>,
-    ) {
-        let options = textwrap::Options::new(COLUMNS - MARGIN - 2)
-            .subsequent_indent("  ")
-            .break_words(false)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation);
-        let style = match label {
-            "seen" | "process" | "where" | "missing" => DIM,
-            _ => Style::new(),
-        };
-        let mut label = label;
-        for line in lines {
-            for part in textwrap::wrap(&escape(line.as_ref()), &options) {
-                self.line(text, label, &part.replace(GLUE, " "), style);
-                label = "";
-            }
-        }
-    }
-
-    fn line(&self, text: &mut String, label: &str, line: &str, style: Style) {
-        let label_style = if label == "fix" { GREEN } else { DIM };
-        let pad = " ".repeat(MARGIN.saturating_sub(label.len()));
-        let _ = writeln!(
-            text,
-            "{pad}{}  {}",
-            self.paint(label_style, label),
-            self.paint(style, line)
-        );
-    }
-
-    fn paint<'a>(&self, style: Style, text: &'a str) -> Painted<'a> {
-        let style = if self.color && !text.is_empty() {
-            style
-        } else {
-            Style::new()
-        };
-        Painted { style, text }
     }
 }
 
@@ -291,6 +240,16 @@ pub fn closing(ledger: &Ledger, done: &str) -> String {
             let _ = write!(text, ", {count} {what}");
         }
     }
+    let lost = losses(ledger);
+    if !lost.is_empty() {
+        let _ = write!(text, "; LOST: {}", lost.join("; "));
+    }
+    text
+}
+
+/// What was lost, one phrase for each way to lose it.
+#[must_use]
+pub fn losses(ledger: &Ledger) -> Vec<String> {
     let sum = |count: fn(&crate::record::HookLedger) -> u64| -> u64 {
         ledger
             .hooks
@@ -298,7 +257,7 @@ pub fn closing(ledger: &Ledger, done: &str) -> String {
             .map(count)
             .fold(0, u64::saturating_add)
     };
-    let lost: Vec<String> = [
+    [
         (ledger.failures_lost, "failure", " without a record"),
         (
             sum(|hook| hook.lost_ring_full),
@@ -331,29 +290,22 @@ pub fn closing(ledger: &Ledger, done: &str) -> String {
     .into_iter()
     .filter(|&(count, ..)| count > 0)
     .map(|(count, what, how)| format!("{}{how}", plural(count, what)))
-    .collect();
-    if !lost.is_empty() {
-        let _ = write!(text, "; LOST: {}", lost.join("; "));
-    }
-    text
+    .collect()
 }
 
-/// Text with the escape sequences of its style around it.
-struct Painted<'a> {
-    style: Style,
-    text: &'a str,
+/// The evidence of a failure, one sentence each.
+#[must_use]
+pub fn evidence(failure: &Failure) -> Vec<String> {
+    seen(failure).map(|line| line.replace(GLUE, " ")).collect()
 }
 
-impl Display for Painted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}{}{}",
-            self.style.render(),
-            self.text,
-            self.style.render_reset()
-        )
-    }
+fn seen(failure: &Failure) -> impl Iterator<Item = String> {
+    failure
+        .drops
+        .iter()
+        .map(dropped)
+        .chain(failure.resets.iter().map(reset))
+        .chain(failure.icmp.iter().map(icmp))
 }
 
 /// `curl[4242]`; the thread too, where it has a name of its own.
@@ -599,7 +551,10 @@ mod tests {
     fn text(record: &Record, color: bool) -> String {
         let mut out = Vec::new();
         Text {
-            color,
+            page: Page {
+                color,
+                columns: COLUMNS,
+            },
             zone: TimeZone::UTC,
         }
         .show(record, &mut out)

@@ -87,6 +87,8 @@ pub struct Reader {
     /// A trailer was read, and no record after it.
     whole: bool,
     ended: bool,
+    /// A line that was looked at, and is still to be handed out.
+    held: Option<Kind>,
     header: Option<Header>,
     problems: Problems,
 }
@@ -111,6 +113,7 @@ impl Reader {
             records: 0,
             whole: false,
             ended: false,
+            held: None,
             header: None,
             problems: Problems::default(),
         }
@@ -145,8 +148,20 @@ impl Reader {
         self.problems.note(fault, Some(line), detail);
     }
 
+    /// Reads up to the first record, so that [`Reader::header`] is known; it is handed out next.
+    pub fn begin(&mut self) {
+        self.held = self.next_line().map(|line| line.kind);
+    }
+
     /// The next line that holds a record of a known type; `None` at the end.
     pub fn next_line(&mut self) -> Option<Line<'_>> {
+        if let Some(kind) = self.held.take() {
+            return Some(Line {
+                number: self.number,
+                kind,
+                json: &self.line,
+            });
+        }
         while !self.ended {
             if !self.read_line() {
                 self.end();

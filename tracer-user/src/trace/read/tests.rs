@@ -35,6 +35,8 @@ fn read(bytes: impl Into<Vec<u8>>) -> (usize, Vec<String>) {
 #[test]
 fn a_whole_trace_has_no_faults() {
     let mut reader = reader(whole());
+    reader.begin();
+    assert!(reader.header().is_some());
     let mut records = Vec::new();
     while let Some((line, record)) = reader.next_record() {
         assert_eq!(line, records.len() as u64 + 1);

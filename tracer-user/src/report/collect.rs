@@ -1,0 +1,411 @@
+//! Reads traces and counts: one pass, in bounded memory.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    hash::{BuildHasher as _, RandomState},
+    time::Duration,
+};
+
+use super::{
+    model::{ByConfidence, Source},
+    table::{Causes, Counter},
+    view::{ConnectionView, FailureView},
+    window::Window,
+};
+use crate::{
+    clock::utc_ns,
+    filter::Filter,
+    incident::{Attempt, Buckets, Destination, Group, Thresholds, Tracker},
+    record::{Failure, Header, Ledger, Severity, Trailer},
+    trace::{Fault, Kind, Line, Reader},
+};
+
+/// Buckets of the timeline.
+const TIMELINE_BUCKETS: usize = 240;
+/// Incidents that are kept whole: beyond twice as many, the least important are only counted.
+const INCIDENTS: usize = 2000;
+/// Records that are remembered, to know one that comes again.
+const REMEMBERED: usize = 1 << 20;
+/// A record that is so much older than the newest one before it is out of order, nanoseconds.
+/// Verdicts wait for their evidence, and processors interleave: all that is far below.
+const DISORDER_NS: i64 = 60_000_000_000;
+
+/// What a report is about.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Which failures.
+    pub filter: Filter,
+    /// Around which time.
+    pub window: Option<Window>,
+    /// So many failures at most, the first ones.
+    pub count: Option<u64>,
+    /// Only so long after the first record.
+    pub duration: Option<Duration>,
+    /// One incident, by its id.
+    pub incident: Option<String>,
+    /// One failure or connection, by its id.
+    pub connection: Option<String>,
+    /// When failures are an incident.
+    pub thresholds: Thresholds,
+    /// All this in the words of the command line; `None` where nothing is asked for.
+    pub words: Option<String>,
+}
+
+/// What is known so far.
+pub struct Collector {
+    pub(super) options: Options,
+    pub(super) hosts: Vec<Host>,
+    pub(super) sources: Vec<Source>,
+    pub(super) causes: Causes,
+    pub(super) by_cause: Counter<usize>,
+    pub(super) by_process: Counter<(usize, String)>,
+    pub(super) by_destination: Counter<(usize, Destination)>,
+    pub(super) total: Buckets,
+    pub(super) by_time: Vec<Buckets>,
+    pub(super) confidence: ByConfidence,
+    pub(super) failures: u64,
+    pub(super) filtered: u64,
+    pub(super) connections: u64,
+    pub(super) successes_known: bool,
+    pub(super) first_ns: i64,
+    pub(super) last_ns: i64,
+    pub(super) lossy: u64,
+    seen: Seen,
+}
+
+/// A host, since its boot.
+pub(super) struct Host {
+    pub(super) name: Option<String>,
+    boot_id: Option<String>,
+    tracker: Option<Tracker>,
+    pub(super) groups: Vec<Group>,
+    pub(super) groups_left_out: u64,
+}
+
+/// Where in which trace the reading is.
+struct Place {
+    host: usize,
+    begun_ns: Option<i64>,
+    newest_ns: i64,
+    ended: bool,
+}
+
+impl Collector {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            hosts: Vec::new(),
+            sources: Vec::new(),
+            causes: Causes::default(),
+            by_cause: Counter::default(),
+            by_process: Counter::default(),
+            by_destination: Counter::default(),
+            total: Buckets::new(TIMELINE_BUCKETS),
+            by_time: Vec::new(),
+            confidence: ByConfidence::default(),
+            failures: 0,
+            filtered: 0,
+            connections: 0,
+            successes_known: false,
+            first_ns: i64::MAX,
+            last_ns: i64::MIN,
+            lossy: 0,
+            seen: Seen::default(),
+        }
+    }
+
+    /// Reads a trace to its end. Traces of one host are to come in the order of their times.
+    pub fn read(&mut self, reader: &mut Reader) {
+        let mut source = Source {
+            file: reader.name().to_owned(),
+            ..Source::default()
+        };
+        let mut place = Place {
+            host: usize::MAX,
+            begun_ns: None,
+            newest_ns: i64::MIN,
+            ended: false,
+        };
+        while let Some(line) = reader.next_line() {
+            let number = line.number;
+            let done = if line.kind == Kind::Header {
+                let header = reader.header().cloned();
+                place.host = self.host(header.as_ref());
+                note_header(&mut source, header);
+                Ok(())
+            } else {
+                if place.host == usize::MAX {
+                    place.host = self.host(None);
+                }
+                self.take(&line, &mut place, &mut source)
+            };
+            if let Err((fault, why)) = done {
+                reader.bad(fault, number, &why);
+            }
+            if place.ended {
+                break;
+            }
+        }
+        source.records = reader.records();
+        source.cut_short = reader.problems().count(Fault::CutShort) > 0;
+        source.problems = reader.problems().summary();
+        self.sources.push(source);
+    }
+
+    fn take(
+        &mut self,
+        line: &Line<'_>,
+        place: &mut Place,
+        source: &mut Source,
+    ) -> Result<(), (Fault, String)> {
+        let bad = |why| (Fault::BadRecord, why);
+        match line.kind {
+            Kind::Failure => {
+                let view: FailureView<'_> = line.parse().map_err(bad)?;
+                source.failures += 1;
+                let utc_ns = self.time(&view.time, place, source)?;
+                if place.ended {
+                    return Ok(());
+                }
+                self.once(place.host, &view.id)?;
+                self.failure(&view, utc_ns, place, line);
+                self.disorder(utc_ns, place)
+            }
+            Kind::Connection => {
+                let view: ConnectionView<'_> = line.parse().map_err(bad)?;
+                self.time(&view.time, place, source)?;
+                if place.ended {
+                    return Ok(());
+                }
+                self.once(place.host, &view.id)?;
+                self.connection(&view, place.host);
+                Ok(())
+            }
+            Kind::Ledger => {
+                let ledger: Ledger = line.parse().map_err(bad)?;
+                self.time(&ledger.time, place, source)?;
+                source.ledger = Some(ledger);
+                Ok(())
+            }
+            Kind::Trailer => {
+                let trailer: Trailer = line.parse().map_err(bad)?;
+                self.time(&trailer.time, place, source)?;
+                source.ledger = Some(trailer.ledger);
+                Ok(())
+            }
+            // Incidents are taken together anew, so that filters and thresholds apply; events serve
+            // only those who ask for one connection.
+            Kind::Header | Kind::Event | Kind::Incident => Ok(()),
+        }
+    }
+
+    /// A record's time; notes it as the trace's last.
+    fn time(
+        &mut self,
+        text: &str,
+        place: &mut Place,
+        source: &mut Source,
+    ) -> Result<i64, (Fault, String)> {
+        let Some(utc_ns) = utc_ns(text) else {
+            return Err((Fault::BadRecord, "its time is no time".to_owned()));
+        };
+        if source.ended.as_deref().is_none_or(|ended| ended < text) {
+            source.ended = Some(text.to_owned());
+        }
+        let begun = *place.begun_ns.get_or_insert(utc_ns);
+        if let Some(window) = &mut self.options.window {
+            window.settle(begun);
+        }
+        let duration = self.options.duration;
+        let over = duration
+            .and_then(|duration| i64::try_from(duration.as_nanos()).ok())
+            .is_some_and(|most| utc_ns.saturating_sub(begun) > most);
+        place.ended |= over;
+        Ok(utc_ns)
+    }
+
+    fn once(&mut self, host: usize, id: &str) -> Result<(), (Fault, String)> {
+        if self.seen.is_new(host, id) {
+            Ok(())
+        } else {
+            Err((Fault::Duplicate, id.chars().take(40).collect()))
+        }
+    }
+
+    fn disorder(&self, utc_ns: i64, place: &mut Place) -> Result<(), (Fault, String)> {
+        let behind = place.newest_ns.saturating_sub(utc_ns);
+        place.newest_ns = place.newest_ns.max(utc_ns);
+        if place.newest_ns == utc_ns || behind <= DISORDER_NS {
+            return Ok(());
+        }
+        let text = format!(
+            "by {} s; an incident may appear as several",
+            behind / 1_000_000_000
+        );
+        Err((Fault::OutOfOrder, text))
+    }
+
+    fn failure(&mut self, view: &FailureView<'_>, utc_ns: i64, place: &mut Place, line: &Line<'_>) {
+        let options = &self.options;
+        let wanted = view.passes(&options.filter)
+            && options
+                .window
+                .as_ref()
+                .is_none_or(|window| window.contains(utc_ns))
+            && options.count.is_none_or(|most| self.failures < most);
+        let host = place.host;
+        let attempt = view.attempt(utc_ns, wanted);
+        self.group(host, &attempt, line);
+        if !wanted {
+            self.filtered += 1;
+            return;
+        }
+        self.failures += 1;
+        self.first_ns = self.first_ns.min(utc_ns);
+        self.last_ns = self.last_ns.max(utc_ns);
+        self.confidence.add(view.confidence);
+        self.lossy += u64::from(view.lost > 0);
+        let cause = self.causes.index(&view.cause);
+        self.by_cause.add(cause, utc_ns, cause);
+        self.by_destination
+            .add((host, attempt.destination), utc_ns, cause);
+        self.by_process
+            .add((host, process_name(&attempt)), utc_ns, cause);
+        self.total.add(utc_ns, 1);
+        if self.by_time.len() <= cause {
+            self.by_time
+                .resize(cause + 1, Buckets::new(TIMELINE_BUCKETS));
+        }
+        self.by_time[cause].add(utc_ns, 1);
+    }
+
+    fn group(&mut self, host: usize, attempt: &Attempt<'_>, line: &Line<'_>) {
+        let Some(tracker) = self.hosts[host].tracker.as_mut() else {
+            return;
+        };
+        tracker.observe(attempt, || line.parse::<Failure>().ok().map(Box::new));
+        let closed = tracker.take_closed();
+        if !closed.is_empty() {
+            self.hosts[host].keep(closed);
+        }
+    }
+
+    fn connection(&mut self, view: &ConnectionView<'_>, host: usize) {
+        self.successes_known = true;
+        if &*view.outcome == "abandoned" {
+            return;
+        }
+        let destination = Destination::of(view.direction, &view.socket);
+        let start_ns = view.timing.start_ns().or_else(|| utc_ns(&view.time));
+        if let (Some(start_ns), Some(tracker)) = (start_ns, self.hosts[host].tracker.as_mut()) {
+            tracker.succeeded(start_ns, destination);
+        }
+        if view.passes(&self.options.filter) {
+            self.connections += 1;
+            self.by_destination.came_up((host, destination));
+        }
+    }
+
+    /// The host that a trace comes from. Traces without a header come from hosts of their own.
+    fn host(&mut self, header: Option<&Header>) -> usize {
+        let known = header.and_then(|header| {
+            self.hosts.iter().position(|host| {
+                host.boot_id.as_ref() == Some(&header.boot_id)
+                    && host.name.as_ref() == Some(&header.host)
+            })
+        });
+        known.unwrap_or_else(|| {
+            let with_all = header.is_some_and(|it| it.command_line.iter().any(|it| it == "--all"));
+            self.successes_known |= with_all;
+            self.hosts.push(Host {
+                name: header.map(|header| header.host.clone()),
+                boot_id: header.map(|header| header.boot_id.clone()),
+                tracker: Some(Tracker::offline(self.options.thresholds, with_all)),
+                groups: Vec::new(),
+                groups_left_out: 0,
+            });
+            self.hosts.len() - 1
+        })
+    }
+}
+
+impl Host {
+    /// Keeps groups that the report is about, as long as they are not too many.
+    fn keep(&mut self, groups: Vec<Group>) {
+        self.groups
+            .extend(groups.into_iter().filter(|group| group.wanted > 0));
+        if self.groups.len() > 2 * INCIDENTS {
+            self.groups.sort_by_key(importance);
+            self.groups_left_out += (self.groups.len() - INCIDENTS) as u64;
+            self.groups.truncate(INCIDENTS);
+        }
+    }
+
+    /// Closes what is left.
+    pub(super) fn finish(&mut self) {
+        if let Some(tracker) = self.tracker.take() {
+            self.keep(tracker.finish());
+        }
+        self.groups.sort_by_key(importance);
+        let beyond = self.groups.len().saturating_sub(INCIDENTS);
+        self.groups_left_out += beyond as u64;
+        self.groups.truncate(INCIDENTS);
+    }
+}
+
+/// The worst first; of equal ones the earliest.
+pub(super) fn importance(group: &Group) -> (std::cmp::Reverse<Severity>, i64) {
+    (std::cmp::Reverse(group.severity), group.first_ns)
+}
+
+fn note_header(source: &mut Source, header: Option<Header>) {
+    let Some(header) = header else { return };
+    source.begun.get_or_insert(header.time);
+    source.host = Some(header.host);
+    source.kernel = Some(header.kernel);
+    source.recorded_by = Some(header.version);
+    source.command_line = header.command_line;
+    source.degraded = header.degraded;
+}
+
+/// What the processes of an incident have in common.
+fn process_name(attempt: &Attempt<'_>) -> String {
+    let Some(who) = attempt.who else {
+        return "(process not known)".to_owned();
+    };
+    match (who.container, who.unit, who.exe) {
+        (Some(container), ..) => {
+            let short = container.get(..12).unwrap_or(container);
+            format!("{} (container {short})", who.comm)
+        }
+        (None, Some(unit), _) => format!("{} ({unit})", who.comm),
+        (None, None, Some(exe)) => format!("{} ({exe})", who.comm),
+        (None, None, None) => who.comm.to_owned(),
+    }
+}
+
+/// Which records were read already.
+#[derive(Default)]
+struct Seen {
+    seed: RandomState,
+    known: HashSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl Seen {
+    fn is_new(&mut self, host: usize, id: &str) -> bool {
+        let key = self.seed.hash_one((host, id));
+        if !self.known.insert(key) {
+            return false;
+        }
+        if self.order.len() >= REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        self.order.push_back(key);
+        true
+    }
+}

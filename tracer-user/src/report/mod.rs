@@ -1,0 +1,48 @@
+//! The postmortem: traces in, a report out. [`collect`] reads and counts, [`conclude`] makes the
+//! [`model`] of it, and each format shows that: one file per format, one line in [`FORMATS`].
+
+pub mod collect;
+mod conclude;
+pub mod connection;
+pub mod json;
+pub mod markdown;
+pub mod model;
+mod table;
+pub mod text;
+mod unseen;
+mod view;
+pub mod window;
+
+use std::io::{self, Write};
+
+use self::model::Report;
+
+/// Every format of reports, by the name that `--format` takes.
+pub static FORMATS: &[&Format] = &[&text::FORMAT, &markdown::FORMAT, &json::FORMAT];
+
+/// A format of reports.
+#[derive(Debug)]
+pub struct Format {
+    /// What `--format` calls it.
+    pub name: &'static str,
+    /// Writes a report.
+    pub write: fn(&Report, Look, &mut dyn Write) -> io::Result<()>,
+}
+
+/// What the place that a report goes to can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// ANSI colours.
+    pub color: bool,
+    /// Columns of text.
+    pub columns: usize,
+}
+
+/// The format with this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().copied().find(|format| format.name == name)
+}
+
+#[cfg(test)]
+mod tests;

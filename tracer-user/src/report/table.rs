@@ -1,0 +1,151 @@
+//! Failures counted by something, in bounded memory.
+
+use std::{collections::HashMap, hash::Hash};
+
+use super::model::{CauseCount, Row, Table};
+use crate::clock::utc_text;
+
+/// Rows that are counted; failures of further ones are counted together.
+const COUNTED: usize = 65_536;
+/// Rows that a report has.
+const SHOWN: usize = 100;
+/// Causes that a row has.
+const CAUSES: usize = 8;
+
+/// Counts failures by `K`.
+#[derive(Debug)]
+pub(super) struct Counter<K> {
+    rows: HashMap<K, Counts>,
+    beyond: u64,
+}
+
+#[derive(Debug)]
+struct Counts {
+    count: u64,
+    first_ns: i64,
+    last_ns: i64,
+    /// By index of the cause.
+    causes: Vec<(usize, u64)>,
+    came_up: u64,
+}
+
+/// Cause codes by index: few, and they come again and again.
+#[derive(Debug, Default)]
+pub(super) struct Causes(Vec<String>);
+
+/// Codes that are told apart. There are about 40; a file may hold anything.
+const CODES: usize = 256;
+
+impl Causes {
+    /// The index of a code.
+    pub(super) fn index(&mut self, code: &str) -> usize {
+        if let Some(at) = self.0.iter().position(|known| known == code) {
+            return at;
+        }
+        if self.0.len() < CODES {
+            self.0.push(code.to_owned());
+        } else if self.0.len() == CODES {
+            self.0.push("(other causes)".to_owned());
+        }
+        self.0.len() - 1
+    }
+
+    /// The code with an index.
+    pub(super) fn name(&self, index: usize) -> &str {
+        self.0.get(index).map_or("", String::as_str)
+    }
+}
+
+impl<K> Default for Counter<K> {
+    fn default() -> Self {
+        Self {
+            rows: HashMap::new(),
+            beyond: 0,
+        }
+    }
+}
+
+impl<K: Eq + Hash + Ord> Counter<K> {
+    /// Counts a failure.
+    pub(super) fn add(&mut self, key: K, utc_ns: i64, cause: usize) {
+        let Some(row) = self.row(key, utc_ns) else {
+            self.beyond += 1;
+            return;
+        };
+        row.count += 1;
+        row.first_ns = row.first_ns.min(utc_ns);
+        row.last_ns = row.last_ns.max(utc_ns);
+        match row.causes.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, count)) => *count += 1,
+            None => row.causes.push((cause, 1)),
+        }
+    }
+
+    /// Counts a connection that came up.
+    pub(super) fn came_up(&mut self, key: K) {
+        if let Some(row) = self.row(key, i64::MAX) {
+            row.came_up += 1;
+        }
+    }
+
+    fn row(&mut self, key: K, utc_ns: i64) -> Option<&mut Counts> {
+        if self.rows.len() >= COUNTED && !self.rows.contains_key(&key) {
+            return None;
+        }
+        Some(self.rows.entry(key).or_insert_with(|| Counts {
+            count: 0,
+            first_ns: utc_ns,
+            last_ns: i64::MIN,
+            causes: Vec::new(),
+            came_up: 0,
+        }))
+    }
+
+    /// The table, the most failures first. `name` says what a key is called, and its host.
+    pub(super) fn table(
+        &self,
+        causes: &Causes,
+        successes_known: bool,
+        name: impl Fn(&K) -> (String, Option<String>),
+    ) -> Table {
+        let mut rows: Vec<_> = self.rows.iter().filter(|(_, row)| row.count > 0).collect();
+        rows.sort_by(|(a, x), (b, y)| y.count.cmp(&x.count).then_with(|| a.cmp(b)));
+        let rest = rows.split_off(rows.len().min(SHOWN));
+        Table {
+            rows: rows
+                .into_iter()
+                .map(|(key, row)| row.shown(name(key), causes, successes_known))
+                .collect(),
+            rows_left_out: rest.len() as u64 + u64::from(self.beyond > 0),
+            failures_left_out: rest.iter().map(|(_, row)| row.count).sum::<u64>() + self.beyond,
+        }
+    }
+}
+
+impl Counts {
+    fn shown(
+        &self,
+        (name, host): (String, Option<String>),
+        causes: &Causes,
+        successes_known: bool,
+    ) -> Row {
+        let mut counts = self.causes.clone();
+        counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        counts.truncate(CAUSES);
+        Row {
+            name,
+            host,
+            count: self.count,
+            first: utc_text(self.first_ns),
+            last: utc_text(self.last_ns),
+            causes: counts
+                .into_iter()
+                .map(|(index, count)| CauseCount {
+                    cause: causes.name(index).to_owned(),
+                    count,
+                })
+                .collect(),
+            came_up: successes_known.then_some(self.came_up),
+        }
+    }
+}
