@@ -13,7 +13,7 @@ use std::{
 
 use tests::{
     lock::Host,
-    net::Lab,
+    net::{Lab, Place},
     recorder::{Directory, assert_exact, failures, record, records, refuse, trailer, unpack},
     runner, shell,
     tracer::Trace,
@@ -266,4 +266,42 @@ fn incidents_are_told_when_they_open_and_when_they_are_over() {
     let last = incidents.last().unwrap();
     assert_eq!((last.state, last.count), (IncidentState::Open, 7));
     assert_ne!(last.id, closed[0].id);
+}
+
+#[test]
+fn beside_failures_stands_what_their_namespace_was_doing() {
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let (lab, directory) = (Lab::new().unwrap(), Directory::new("counters"));
+    let path = directory.join("trace.jsonl");
+    let recorder = record(&lab, &path, &[]);
+    for _ in 0..2 {
+        refuse(&lab, 5);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    ended_well(&recorder.stop().unwrap());
+    let records = records(&path);
+    let counters: Vec<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Counters(counters) => Some(&**counters),
+            _ => None,
+        })
+        .collect();
+    assert!(!counters.is_empty());
+    let own = lab.inode(Place::Client);
+    assert!(counters.iter().all(|one| one.netns == own), "{counters:#?}");
+    let failed =
+        |one: &&tracer_user::record::Counters| one.counters.get("TcpAttemptFails").copied();
+    assert_eq!(
+        counters.iter().filter_map(failed).sum::<u64>(),
+        10,
+        "{counters:#?}"
+    );
+    let told: Vec<_> = counters
+        .iter()
+        .filter(|one| !one.sysctls.is_empty())
+        .collect();
+    assert_eq!(told.len(), 1, "{counters:#?}");
+    assert!(told[0].sysctls.contains_key("net.ipv4.tcp_syn_retries"));
 }

@@ -1,6 +1,7 @@
 //! What the commands that look at the running host have in common: set-up, the loop, the records
 //! around the records.
 
+mod counters;
 mod setup;
 mod writer;
 
@@ -93,6 +94,8 @@ pub struct Run<'a> {
     pub follow_command: bool,
     /// When failures are an incident; `None` where that is not told.
     pub incidents: Option<Thresholds>,
+    /// What the host was doing beside the failures, too.
+    pub counters: bool,
 }
 
 /// A run on the live host.
@@ -196,6 +199,7 @@ impl Live {
             if Instant::now() >= ledger_due {
                 ledger_due = Instant::now() + LEDGER_EVERY;
                 self.write_ledger()?;
+                self.writer.tick();
             }
         };
         self.end(reason)
@@ -293,7 +297,7 @@ impl Live {
                 Ok(())
             })?;
             self.write_all(records)?;
-            self.writer.last_incidents()?;
+            self.writer.last_words()?;
         }
         self.writer.flush()?;
         let ledger = self.ledger()?;

@@ -41,6 +41,7 @@ pub async fn run(record: &Record) -> anyhow::Result<()> {
         },
         follow_command: false,
         incidents: Some(record.incidents),
+        counters: true,
     };
     let mut live = Live::start(&run, sink)?;
     if live.is_degraded() {

@@ -26,6 +26,7 @@ pub async fn run(run: &Run) -> anyhow::Result<u8> {
         wanted: Wanted::default(),
         follow_command: true,
         incidents: None,
+        counters: false,
     };
     let mut live = Live::start(&look, Box::new(output(run)?))?;
     // The child is followed from its fork on, before it can do anything.

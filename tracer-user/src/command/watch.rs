@@ -29,6 +29,7 @@ pub async fn run(watch: &Watch) -> anyhow::Result<()> {
         },
         follow_command: false,
         incidents: Some(watch.incidents),
+        counters: false,
     };
     let mut live = Live::start(&run, Box::new(output))?;
     if live.is_degraded() && watch.format.name == text::FORMAT.name {

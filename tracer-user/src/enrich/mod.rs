@@ -8,3 +8,4 @@ pub mod listeners;
 pub mod netns;
 pub mod process;
 pub mod route;
+pub mod stack;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::record::{
-    Confidence, Connection, Degradation, Direction, Drop, Endpoint, Event, Failure, Family, Header,
-    HookLedger, Icmp, Incident, IncidentState, Ledger, MatchedBy, Phase, Process, Rate, Record,
-    Reset, SCHEMA, Severity, Socket, Tcp, Timing, Trailer,
+    Confidence, Connection, Counters, Degradation, Direction, Drop, Endpoint, Event, Failure,
+    Family, Header, HookLedger, Icmp, Incident, IncidentState, Ledger, MatchedBy, Phase, Process,
+    Rate, Record, Reset, SCHEMA, Severity, Socket, Tcp, Timing, Trailer, Usage,
 };
 
 const NETNS: u32 = 4_026_531_840;
@@ -38,6 +38,18 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Connection(Box::new(connection())),
         Record::Event(Box::new(event())),
         Record::Incident(Box::new(incident())),
+        Record::Counters(Box::new(Counters {
+            time: "2026-11-23T18:31:10.000000000Z".to_owned(),
+            since: Some("2026-11-23T18:31:00.000000000Z".to_owned()),
+            netns: NETNS,
+            counters: BTreeMap::from([("TcpAttemptFails".to_owned(), 3)]),
+            sockets: BTreeMap::from([("TCP.inuse".to_owned(), 5)]),
+            conntrack: Some(Usage {
+                count: 2,
+                max: 262_144,
+            }),
+            sysctls: BTreeMap::from([("net.core.somaxconn".to_owned(), "4096".to_owned())]),
+        })),
         Record::Ledger(ledger()),
         Record::Trailer(Trailer {
             time: "2026-11-23T18:32:00.000000000Z".to_owned(),

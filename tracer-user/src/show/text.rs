@@ -51,7 +51,9 @@ impl Show for Text {
             Record::Connection(connection) => self.connection(connection),
             Record::Event(event) => self.event(event),
             Record::Incident(incident) => self.incident(incident),
-            Record::Header(_) | Record::Ledger(_) | Record::Trailer(_) => return Ok(()),
+            Record::Header(_) | Record::Counters(_) | Record::Ledger(_) | Record::Trailer(_) => {
+                return Ok(());
+            }
         };
         out.write_all(text.as_bytes())
     }
@@ -877,7 +879,7 @@ mod tests {
         for record in sample::records() {
             if matches!(
                 record,
-                Record::Header(_) | Record::Ledger(_) | Record::Trailer(_)
+                Record::Header(_) | Record::Counters(_) | Record::Ledger(_) | Record::Trailer(_)
             ) {
                 assert_eq!(text(&record, true), "");
             }

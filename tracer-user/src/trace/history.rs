@@ -199,7 +199,7 @@ mod tests {
     use crate::show::sample;
 
     fn history(last: Duration, memory_bytes: usize) -> History {
-        let path = std::env::temp_dir().join("tcpwhy-history-never-written.jsonl");
+        let path = std::env::temp_dir().join(format!("tcpwhy-history-{memory_bytes}.jsonl"));
         History::new(Settings {
             path,
             keep: 1,

@@ -31,6 +31,8 @@ pub enum Kind {
     Event,
     /// [`Record::Incident`].
     Incident,
+    /// [`Record::Counters`].
+    Counters,
     /// [`Record::Ledger`].
     Ledger,
     /// [`Record::Trailer`].
@@ -38,12 +40,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("header", Self::Header),
         ("failure", Self::Failure),
         ("connection", Self::Connection),
         ("event", Self::Event),
         ("incident", Self::Incident),
+        ("counters", Self::Counters),
         ("ledger", Self::Ledger),
         ("trailer", Self::Trailer),
     ];

@@ -1,15 +1,16 @@
-//! Filters records, takes failures together as incidents, and hands on what is left.
+//! Filters records, takes failures together as incidents, adds what the host was doing, and hands on
+//! what is left.
 
 use std::{io, ops::ControlFlow};
 
 use anyhow::Context as _;
 
-use super::{Reason, Run};
+use super::{Reason, Run, counters::Counters};
 use crate::{
     clock::{self, Clock},
     filter::Filter,
     incident::Tracker,
-    record::Record,
+    record::{self, Record},
     sink::Sink,
 };
 
@@ -18,6 +19,7 @@ pub(super) struct Writer {
     pub(super) sink: Box<dyn Sink>,
     filter: Filter,
     incidents: Option<Tracker>,
+    counters: Option<Counters>,
     left: Option<u64>,
     pub(super) ended: Option<Reason>,
     pub(super) emitted: Vec<String>,
@@ -35,6 +37,7 @@ impl Writer {
             incidents: run
                 .incidents
                 .map(|thresholds| Tracker::live(thresholds, successes_known)),
+            counters: run.counters.then(Counters::new),
             left: run.common.count,
             ended: None,
             emitted: Vec::new(),
@@ -53,6 +56,9 @@ impl Writer {
                 self.emitted.push(failure.cause.clone());
                 if let Some(incidents) = &mut self.incidents {
                     incidents.failed(failure);
+                }
+                if let Some(counters) = &mut self.counters {
+                    counters.failed(failure);
                 }
                 self.tell_incidents()?;
                 self.left = self.left.map(|left| left.saturating_sub(1));
@@ -74,16 +80,34 @@ impl Writer {
         Ok(())
     }
 
-    /// Time passes: incidents may be over.
+    /// Time passes: incidents may be over, counters have been read.
     pub(super) fn pass(&mut self) -> anyhow::Result<()> {
         if let Some(incidents) = &mut self.incidents {
             incidents.pass(clock::utc_ns(&Clock::utc_now()).unwrap_or(i64::MIN));
         }
+        let counters = self.counters.as_mut().map(Counters::settle);
+        self.tell_counters(counters)?;
         self.tell_incidents()
     }
 
-    /// The last word on incidents that go on.
-    pub(super) fn last_incidents(&mut self) -> anyhow::Result<()> {
+    /// Every 10 s.
+    pub(super) fn tick(&mut self) {
+        if let Some(counters) = &mut self.counters {
+            counters.tick();
+        }
+    }
+
+    fn tell_counters(&mut self, records: Option<Vec<record::Counters>>) -> anyhow::Result<()> {
+        for counters in records.unwrap_or_default() {
+            self.write(&Record::Counters(Box::new(counters)))?;
+        }
+        Ok(())
+    }
+
+    /// The last word on incidents that go on, and on the counters.
+    pub(super) fn last_words(&mut self) -> anyhow::Result<()> {
+        let counters = self.counters.as_mut().map(Counters::finish);
+        self.tell_counters(counters)?;
         let open = self.incidents.as_ref().map(Tracker::still_open);
         for incident in open.unwrap_or_default() {
             self.write(&Record::Incident(Box::new(incident)))?;
