@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod bench_report;
 mod churn;
 mod docs;
 mod lab;
@@ -40,6 +41,7 @@ enum Task {
     Lint(lint::Args),
     Lab(lab::Args),
     Bench(bench::Args),
+    BenchReport(bench_report::Args),
     Docs(docs::Args),
     Setup(setup::Args),
     Churn(churn::Args),
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Task::Lint(args) => lint::run(&args),
         Task::Lab(args) => lab::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::BenchReport(args) => bench_report::run(&args),
         Task::Docs(args) => docs::run(&args),
         Task::Setup(args) => setup::run(&args),
         Task::Churn(args) => churn::run(&args),
