@@ -18,6 +18,7 @@ pub mod export;
 pub mod filter;
 pub mod hook;
 pub mod incident;
+pub mod join;
 pub mod kernel;
 pub mod net;
 pub mod record;

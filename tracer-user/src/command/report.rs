@@ -81,6 +81,7 @@ fn options(args: &Report) -> Options {
         incident: args.incident.clone(),
         connection: args.connection.clone(),
         thresholds: args.thresholds,
+        several: args.files.len() > 1,
         words: words(args),
     }
 }

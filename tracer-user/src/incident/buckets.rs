@@ -60,11 +60,12 @@ impl Buckets {
         }
     }
 
-    /// Adds all that another one counted, bucket by bucket.
-    pub fn merge(&mut self, other: &Self) {
+    /// Adds all that another one counted, bucket by bucket, as so many nanoseconds earlier.
+    pub fn merge(&mut self, other: &Self, earlier_ns: i64) {
         for (at, &count) in (other.start..).zip(&other.counts) {
             if count > 0 {
-                self.add(at.saturating_mul(other.width_ns()), count);
+                let utc_ns = at.saturating_mul(other.width_ns());
+                self.add(utc_ns.saturating_sub(earlier_ns), count);
             }
         }
     }
@@ -170,7 +171,7 @@ mod tests {
         let mut other = Buckets::new(10);
         all.add(0, 1);
         other.add(7 * SECOND_NS, 2);
-        all.merge(&other);
-        assert_eq!(all.rate().counts.iter().sum::<u64>(), 3);
+        all.merge(&other, 2 * SECOND_NS);
+        assert_eq!(all.rate().counts, [1, 0, 0, 0, 0, 2]);
     }
 }

@@ -22,6 +22,8 @@ const IDS: usize = 8;
 pub struct Group {
     /// `F-YYYYMMDD-NNN`.
     pub id: String,
+    /// Its number among all groups of its tracker.
+    pub serial: u64,
     /// The first failure, nanoseconds since 1970.
     pub first_ns: i64,
     /// The last failure, nanoseconds since 1970.
@@ -53,9 +55,10 @@ pub struct Group {
 }
 
 impl Group {
-    pub(super) fn new(id: String, attempt: &Attempt<'_>) -> Self {
+    pub(super) fn new(id: String, serial: u64, attempt: &Attempt<'_>) -> Self {
         Self {
             id,
+            serial,
             first_ns: attempt.utc_ns,
             last_ns: attempt.utc_ns,
             count: 0,
@@ -201,28 +204,23 @@ impl Group {
         }
     }
 
-    /// What its surest failure says, without the pid where there are several.
+    /// What its surest failure says, with the number of processes in the place of one pid.
     fn summary(&self) -> String {
-        let news = self.sample.as_deref().map(|failure| {
-            let end = failure.socket.remote.to_string();
-            failure
-                .summary
-                .split_once(&format!("{end}: "))
-                .map_or_else(|| failure.summary.clone(), |(_, news)| news.to_owned())
-        });
-        let who = match (&self.process, self.distinct_pids.len()) {
-            (None, _) => "a process that is not known".to_owned(),
-            (Some(process), 1) => format!("{}[{}]", process.comm, process.pid),
-            (Some(process), DISTINCT_PIDS) => {
-                format!("{} ({DISTINCT_PIDS} processes or more)", process.comm)
-            }
-            (Some(process), many) => format!("{} ({many} processes)", process.comm),
+        let Some(sample) = self.sample.as_deref() else {
+            return format!("{} at {}", self.cause, self.destination.end);
         };
-        let end = self.destination.end;
-        let what = news.unwrap_or_else(|| self.cause.to_string());
-        match self.destination.direction {
-            Direction::Outbound => format!("{who} could not reach {end}: {what}"),
-            Direction::Inbound => format!("{who} could not be reached at {end}: {what}"),
+        let many = match self.distinct_pids.len() {
+            0 | 1 => return sample.summary.clone(),
+            DISTINCT_PIDS => format!("{DISTINCT_PIDS} processes or more"),
+            many => format!("{many} processes"),
+        };
+        match &sample.process {
+            Some(process) => sample.summary.replacen(
+                &format!("{}[{}]", process.comm, process.pid),
+                &format!("{} ({many})", process.comm),
+                1,
+            ),
+            None => sample.summary.clone(),
         }
     }
 

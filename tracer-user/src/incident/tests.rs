@@ -277,6 +277,7 @@ fn a_flood_is_one_incident_with_an_exact_count_in_bounded_memory() {
     for nth in 0..20_000u32 {
         let mut failure = at(i64::from(nth / 100));
         failure.process.as_mut().unwrap().pid = nth;
+        failure.summary = format!("curl[{nth}] could not reach it");
         tracker.failed(&failure);
     }
     let all = tracker.finish();

@@ -28,6 +28,7 @@ pub struct Tracker {
     open: LruCache<u128, Group>,
     destinations: LruCache<Destination, Share>,
     numbers: BTreeMap<String, u32>,
+    serial: u64,
     successes_known: bool,
     now_ns: i64,
     offline: bool,
@@ -60,6 +61,7 @@ impl Tracker {
             open: LruCache::new(size(most)),
             destinations: LruCache::new(size(DESTINATIONS)),
             numbers: BTreeMap::new(),
+            serial: 0,
             successes_known,
             now_ns: i64::MIN,
             offline,
@@ -89,8 +91,13 @@ impl Tracker {
         self.share(destination).came_up(start_ns, &limits);
     }
 
-    /// A failed attempt; `whole` gives its record where that is wanted as a sample.
-    pub fn observe(&mut self, attempt: &Attempt<'_>, whole: impl FnOnce() -> Option<Box<Failure>>) {
+    /// A failed attempt; `whole` gives its record where that is wanted as a sample. Gives the
+    /// [`Group::serial`] of its group.
+    pub fn observe(
+        &mut self,
+        attempt: &Attempt<'_>,
+        whole: impl FnOnce() -> Option<Box<Failure>>,
+    ) -> u64 {
         self.pass(attempt.utc_ns);
         let limits = self.limits;
         let standing = if attempt.severity == Severity::Info {
@@ -102,11 +109,13 @@ impl Tracker {
         let key = attempt.fingerprint(&self.seeds);
         if !self.open.contains(&key) {
             let id = self.next_id(attempt.utc_ns);
-            if let Some((_, evicted)) = self.open.push(key, Group::new(id, attempt)) {
+            self.serial += 1;
+            let group = Group::new(id, self.serial, attempt);
+            if let Some((_, evicted)) = self.open.push(key, group) {
                 self.close(evicted);
             }
         }
-        if let Some(group) = self.open.get_mut(&key) {
+        self.open.get_mut(&key).map_or(0, |group| {
             group.add(attempt, whole);
             let worse = group.judge(
                 attempt,
@@ -119,7 +128,8 @@ impl Tracker {
                 group.announced = true;
                 self.news.push(group.record(attempt.utc_ns));
             }
-        }
+            group.serial
+        })
     }
 
     /// Time passes: closes what has been quiet for long enough. To be called now and then where no

@@ -1,29 +1,34 @@
 //! Reads traces and counts: one pass, in bounded memory.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     hash::{BuildHasher as _, RandomState},
     time::Duration,
 };
 
 use super::{
     model::{ByConfidence, Source},
-    table::{Causes, Counter},
+    table::{Causes, Counter, Tally},
     view::{ConnectionView, FailureView},
     window::Window,
 };
 use crate::{
     clock::utc_ns,
     filter::Filter,
-    incident::{Attempt, Buckets, Destination, Group, Thresholds, Tracker},
-    record::{Failure, Header, Ledger, Severity, Trailer},
+    incident::{Attempt, Destination, Group, Thresholds, Tracker},
+    join::End,
+    record::{Counters, Direction, Failure, Header, Ledger, Severity, Socket, Trailer},
     trace::{Fault, Kind, Line, Reader},
 };
 
 /// Buckets of the timeline.
-const TIMELINE_BUCKETS: usize = 240;
+pub(super) const TIMELINE_BUCKETS: usize = 240;
 /// Incidents that are kept whole: beyond twice as many, the least important are only counted.
 const INCIDENTS: usize = 2000;
+/// Ends of connections that are kept, to join them with their other ones.
+const ENDS: usize = 500_000;
+/// Counters that are added up: some 300 in each namespace.
+const COUNTERS: usize = 65_536;
 /// Records that are remembered, to know one that comes again.
 const REMEMBERED: usize = 1 << 20;
 /// A record that is so much older than the newest one before it is out of order, nanoseconds.
@@ -47,6 +52,8 @@ pub struct Options {
     pub connection: Option<String>,
     /// When failures are an incident.
     pub thresholds: Thresholds,
+    /// There are several traces: the ends of a connection may be in two of them.
+    pub several: bool,
     /// All this in the words of the command line; `None` where nothing is asked for.
     pub words: Option<String>,
 }
@@ -57,19 +64,19 @@ pub struct Collector {
     pub(super) hosts: Vec<Host>,
     pub(super) sources: Vec<Source>,
     pub(super) causes: Causes,
-    pub(super) by_cause: Counter<usize>,
     pub(super) by_process: Counter<(usize, String)>,
     pub(super) by_destination: Counter<(usize, Destination)>,
-    pub(super) total: Buckets,
-    pub(super) by_time: Vec<Buckets>,
     pub(super) confidence: ByConfidence,
     pub(super) failures: u64,
     pub(super) filtered: u64,
     pub(super) connections: u64,
     pub(super) successes_known: bool,
-    pub(super) first_ns: i64,
-    pub(super) last_ns: i64,
     pub(super) lossy: u64,
+    /// Of connections that another host may have recorded, too.
+    pub(super) ends: Vec<End>,
+    pub(super) ends_beyond: u64,
+    /// By host, namespace and name.
+    pub(super) moved: BTreeMap<(usize, u32, String), u64>,
     seen: Seen,
 }
 
@@ -78,6 +85,8 @@ pub(super) struct Host {
     pub(super) name: Option<String>,
     boot_id: Option<String>,
     tracker: Option<Tracker>,
+    /// By index of the cause.
+    pub(super) tallies: Vec<Tally>,
     pub(super) groups: Vec<Group>,
     pub(super) groups_left_out: u64,
 }
@@ -99,19 +108,17 @@ impl Collector {
             hosts: Vec::new(),
             sources: Vec::new(),
             causes: Causes::default(),
-            by_cause: Counter::default(),
             by_process: Counter::default(),
             by_destination: Counter::default(),
-            total: Buckets::new(TIMELINE_BUCKETS),
-            by_time: Vec::new(),
             confidence: ByConfidence::default(),
             failures: 0,
             filtered: 0,
             connections: 0,
             successes_known: false,
-            first_ns: i64::MAX,
-            last_ns: i64::MIN,
             lossy: 0,
+            ends: Vec::new(),
+            ends_beyond: 0,
+            moved: BTreeMap::new(),
             seen: Seen::default(),
         }
     }
@@ -183,6 +190,12 @@ impl Collector {
                 self.connection(&view, place.host);
                 Ok(())
             }
+            Kind::Counters => {
+                let counters: Counters = line.parse().map_err(bad)?;
+                let utc_ns = self.time(&counters.time, place, source)?;
+                self.counters(counters, utc_ns, place.host);
+                Ok(())
+            }
             Kind::Ledger => {
                 let ledger: Ledger = line.parse().map_err(bad)?;
                 self.time(&ledger.time, place, source)?;
@@ -197,7 +210,7 @@ impl Collector {
             }
             // Incidents are taken together anew, so that filters and thresholds apply; events serve
             // only those who ask for one connection.
-            Kind::Header | Kind::Event | Kind::Incident | Kind::Counters => Ok(()),
+            Kind::Header | Kind::Event | Kind::Incident => Ok(()),
         }
     }
 
@@ -257,39 +270,82 @@ impl Collector {
             && options.count.is_none_or(|most| self.failures < most);
         let host = place.host;
         let attempt = view.attempt(utc_ns, wanted);
-        self.group(host, &attempt, line);
+        let group = self.group(host, &attempt, line);
+        let isn = view.tcp.as_ref().and_then(|tcp| tcp.isn);
+        if let Some(end) = self.kept_end(host, view.direction, &view.socket, isn) {
+            self.ends.push(End {
+                start_ns: attempt.start_ns,
+                end_ns: utc_ns,
+                group,
+                ..end
+            });
+        }
         if !wanted {
             self.filtered += 1;
             return;
         }
         self.failures += 1;
-        self.first_ns = self.first_ns.min(utc_ns);
-        self.last_ns = self.last_ns.max(utc_ns);
         self.confidence.add(view.confidence);
         self.lossy += u64::from(view.lost > 0);
         let cause = self.causes.index(&view.cause);
-        self.by_cause.add(cause, utc_ns, cause);
         self.by_destination
             .add((host, attempt.destination), utc_ns, cause);
         self.by_process
             .add((host, process_name(&attempt)), utc_ns, cause);
-        self.total.add(utc_ns, 1);
-        if self.by_time.len() <= cause {
-            self.by_time
-                .resize(cause + 1, Buckets::new(TIMELINE_BUCKETS));
+        let tallies = &mut self.hosts[host].tallies;
+        if tallies.len() <= cause {
+            tallies.resize(cause + 1, Tally::new(TIMELINE_BUCKETS));
         }
-        self.by_time[cause].add(utc_ns, 1);
+        tallies[cause].add(utc_ns);
     }
 
-    fn group(&mut self, host: usize, attempt: &Attempt<'_>, line: &Line<'_>) {
-        let Some(tracker) = self.hosts[host].tracker.as_mut() else {
+    /// Adds up by how much the counters rose. What they were before the recording says nothing.
+    fn counters(&mut self, counters: Counters, utc_ns: i64, host: usize) {
+        let window = self.options.window.as_ref();
+        let within = window.is_none_or(|window| window.contains(utc_ns));
+        if counters.since.is_none() || !within {
             return;
-        };
-        tracker.observe(attempt, || line.parse::<Failure>().ok().map(Box::new));
+        }
+        let wanted = &self.options.filter.netns;
+        if !wanted.is_empty() && !wanted.contains(&counters.netns) {
+            return;
+        }
+        for (name, by) in counters.counters {
+            let key = (host, counters.netns, name);
+            if self.moved.len() < COUNTERS || self.moved.contains_key(&key) {
+                *self.moved.entry(key).or_default() += by;
+            }
+        }
+    }
+
+    /// An end that is to be kept, to join it with its other one.
+    fn kept_end(
+        &mut self,
+        host: usize,
+        direction: Direction,
+        socket: &Socket,
+        isn: Option<u32>,
+    ) -> Option<End> {
+        if !self.options.several {
+            return None;
+        }
+        let end = End::of(host, direction, socket)?;
+        if self.ends.len() >= ENDS {
+            self.ends_beyond += 1;
+            return None;
+        }
+        Some(End { isn, ..end })
+    }
+
+    /// The number of its group.
+    fn group(&mut self, host: usize, attempt: &Attempt<'_>, line: &Line<'_>) -> Option<u64> {
+        let tracker = self.hosts[host].tracker.as_mut()?;
+        let serial = tracker.observe(attempt, || line.parse::<Failure>().ok().map(Box::new));
         let closed = tracker.take_closed();
         if !closed.is_empty() {
             self.hosts[host].keep(closed);
         }
+        Some(serial)
     }
 
     fn connection(&mut self, view: &ConnectionView<'_>, host: usize) {
@@ -301,6 +357,16 @@ impl Collector {
         let start_ns = view.timing.start_ns().or_else(|| utc_ns(&view.time));
         if let (Some(start_ns), Some(tracker)) = (start_ns, self.hosts[host].tracker.as_mut()) {
             tracker.succeeded(start_ns, destination);
+        }
+        let isn = view.tcp.as_ref().and_then(|tcp| tcp.isn);
+        if let Some(start_ns) = start_ns
+            && let Some(end) = self.kept_end(host, view.direction, &view.socket, isn)
+        {
+            self.ends.push(End {
+                start_ns,
+                end_ns: utc_ns(&view.time).unwrap_or(start_ns),
+                ..end
+            });
         }
         if view.passes(&self.options.filter) {
             self.connections += 1;
@@ -323,6 +389,7 @@ impl Collector {
                 name: header.map(|header| header.host.clone()),
                 boot_id: header.map(|header| header.boot_id.clone()),
                 tracker: Some(Tracker::offline(self.options.thresholds, with_all)),
+                tallies: Vec::new(),
                 groups: Vec::new(),
                 groups_left_out: 0,
             });
@@ -356,7 +423,7 @@ impl Host {
 }
 
 /// The worst first; of equal ones the earliest.
-pub(super) fn importance(group: &Group) -> (std::cmp::Reverse<Severity>, i64) {
+fn importance(group: &Group) -> (std::cmp::Reverse<Severity>, i64) {
     (std::cmp::Reverse(group.severity), group.first_ns)
 }
 

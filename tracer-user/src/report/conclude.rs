@@ -1,19 +1,25 @@
 //! From what was counted to what a report says.
 
 use super::{
-    collect::{Collector, importance},
+    collect::{Collector, Host, TIMELINE_BUCKETS},
+    ends::{self, Told},
     model::{
-        BySeverity, CauseCount, Overview, Report, Row, SCHEMA, Series, Story, Table, Timeline,
+        BySeverity, CauseCount, Clock, Moved, Overview, Report, Row, SCHEMA, Series, Story, Table,
+        Timeline,
     },
+    table::{Counter, Named, Tally},
     unseen,
 };
 use crate::{
-    clock::utc_text,
-    incident::{Destination, Group},
+    clock::{utc_ns, utc_text},
+    incident::{Buckets, Destination, Group},
+    join::{Offset, Pair, join},
     record::{Direction, IncidentState, Severity},
     show::text::evidence,
 };
 
+/// Counters that are told.
+const MOVED: usize = 200;
 /// Incidents that the overview tells by name.
 const TOLD: usize = 5;
 
@@ -24,27 +30,28 @@ impl Collector {
         for host in &mut self.hosts {
             host.finish();
         }
-        let incidents = self.stories();
+        let joined = join(self.hosts.len(), &self.ends);
+        let clocks = Clocks::new(&self, joined.clocks);
+        let incidents = self.stories(&clocks, &joined.pairs);
+        let counted = self.counted(&clocks);
         let mut report = Report {
             schema: SCHEMA.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            overview: self.overview(&incidents),
+            overview: self.overview(&incidents, &counted),
             connection: None,
-            timeline: self.timeline(),
-            causes: self.by_cause.table(&self.causes, false, |&cause| {
-                (self.causes.name(cause).to_owned(), None)
-            }),
+            timeline: self.timeline(&counted),
+            causes: self.causes_table(&counted),
             processes: self.by_process.table(&self.causes, false, |(host, name)| {
-                (name.clone(), self.host_name(*host))
+                self.named(name.clone(), *host, &clocks)
             }),
             destinations: self.by_destination.table(
                 &self.causes,
                 self.successes_known,
-                |(host, destination)| (destination_name(destination), self.host_name(*host)),
+                |(host, destination)| self.named(destination_name(destination), *host, &clocks),
             ),
-            moved: Vec::new(),
+            moved: self.moved(),
             unseen: unseen::gaps(&self),
-            clocks: Vec::new(),
+            clocks: clocks.told,
             incidents,
             sources: self.sources,
         };
@@ -55,36 +62,90 @@ impl Collector {
         report
     }
 
-    /// A host's name, where there are several hosts.
-    pub(super) fn host_name(&self, host: usize) -> Option<String> {
-        if self.hosts.len() < 2 {
-            return None;
+    fn named(&self, name: String, host: usize, clocks: &Clocks) -> Named {
+        let several = self.hosts.len() > 1;
+        let host_name = self.hosts.get(host).and_then(|host| host.name.clone());
+        Named {
+            name,
+            host: host_name.filter(|_| several),
+            earlier_ns: clocks.ahead_ns(host),
         }
-        self.hosts.get(host).and_then(|host| host.name.clone())
     }
 
-    fn stories(&self) -> Vec<Story> {
-        let mut groups: Vec<(usize, &Group)> = Vec::new();
+    /// By index of the cause: the failures of all hosts, by the clock of the first one.
+    fn counted(&self, clocks: &Clocks) -> Vec<Tally> {
+        let mut all: Vec<Tally> = Vec::new();
+        for (nth, host) in self.hosts.iter().enumerate() {
+            let earlier_ns = clocks.ahead_ns(nth);
+            for (cause, tally) in host.tallies.iter().enumerate() {
+                if all.len() <= cause {
+                    all.resize(cause + 1, Tally::new(TIMELINE_BUCKETS));
+                }
+                if tally.count > 0 {
+                    all[cause].merge(tally, earlier_ns);
+                }
+            }
+        }
+        all
+    }
+
+    fn causes_table(&self, counted: &[Tally]) -> Table {
+        let mut table = Counter::default();
+        for (cause, tally) in counted.iter().enumerate() {
+            if tally.count > 0 {
+                table.merge(cause, cause, tally);
+            }
+        }
+        table.table(&self.causes, false, |&cause| Named {
+            name: self.causes.name(cause).to_owned(),
+            ..Named::default()
+        })
+    }
+
+    fn stories(&self, clocks: &Clocks, pairs: &[Pair]) -> Vec<Story> {
+        let mut told: Vec<Told> = Vec::new();
         for (at, host) in self.hosts.iter().enumerate() {
-            groups.extend(host.groups.iter().map(|group| (at, group)));
+            told.extend(host.groups.iter().map(|group| Told {
+                key: (at, group.serial),
+                absorbed: false,
+                story: self.story(at, group, clocks.ahead_ns(at)),
+            }));
         }
-        groups.sort_by_key(|(_, group)| importance(group));
-        groups
-            .into_iter()
-            .map(|(host, group)| self.story(host, group))
-            .filter(|story| self.is_asked_for(story))
-            .collect()
+        ends::tell(&mut told, &self.ends, pairs);
+        told.retain(|it| !it.absorbed);
+        told.sort_by(|a, b| {
+            let (a, b) = (&a.story.incident, &b.story.incident);
+            (b.severity, &a.first).cmp(&(a.severity, &b.first))
+        });
+        let stories = told.into_iter().map(|it| it.story);
+        stories.filter(|story| self.is_asked_for(story)).collect()
     }
 
-    fn story(&self, host: usize, group: &Group) -> Story {
-        let sample = group.sample.as_deref();
+    fn story(&self, host: usize, group: &Group, earlier_ns: i64) -> Story {
+        let mut incident = group.record(group.last_ns);
+        let mut sample = group.sample.as_deref().cloned();
+        if earlier_ns != 0 {
+            let of_sample = sample
+                .iter_mut()
+                .flat_map(|failure| [Some(&mut failure.time), failure.timing.start.as_mut()]);
+            [
+                &mut incident.time,
+                &mut incident.first,
+                &mut incident.last,
+                &mut incident.rate.start,
+            ]
+            .into_iter()
+            .chain(of_sample.flatten())
+            .for_each(|time| move_back(time, earlier_ns));
+        }
         Story {
-            incident: group.record(group.last_ns),
+            incident,
             host: self.hosts.get(host).and_then(|host| host.name.clone()),
             wanted: group.wanted,
-            evidence: sample.map(evidence).unwrap_or_default(),
-            sample: sample.cloned(),
+            evidence: sample.as_ref().map(evidence).unwrap_or_default(),
+            sample,
             other_ends: Vec::new(),
+            verdict: None,
         }
     }
 
@@ -99,7 +160,7 @@ impl Collector {
         story.incident.id == id && (host.is_none() || host == story.host.as_deref())
     }
 
-    fn overview(&self, incidents: &[Story]) -> Overview {
+    fn overview(&self, incidents: &[Story], counted: &[Tally]) -> Overview {
         let mut by_severity = BySeverity::default();
         for story in incidents {
             *match story.incident.severity {
@@ -114,14 +175,14 @@ impl Collector {
                 hosts.push(name.clone());
             }
         }
-        let any = self.failures > 0;
+        let counted = counted.iter().filter(|tally| tally.count > 0);
         Overview {
             text: Vec::new(),
             hosts,
             failures: self.failures,
             connections: self.successes_known.then_some(self.connections),
-            first: any.then(|| utc_text(self.first_ns)),
-            last: any.then(|| utc_text(self.last_ns)),
+            first: counted.clone().map(|it| it.first_ns).min().map(utc_text),
+            last: counted.map(|it| it.last_ns).max().map(utc_text),
             incidents: by_severity,
             incidents_left_out: self.hosts.iter().map(|host| host.groups_left_out).sum(),
             confidence: self.confidence,
@@ -130,21 +191,94 @@ impl Collector {
         }
     }
 
-    fn timeline(&self) -> Timeline {
-        let order = self
-            .by_cause
-            .table(&self.causes, false, |&cause| (cause.to_string(), None));
-        let series = order.rows.iter().filter_map(|row| {
-            let index: usize = row.name.parse().ok()?;
-            Some(Series {
-                cause: self.causes.name(index).to_owned(),
-                counts: self.by_time.get(index)?.aligned(&self.total),
+    /// Those that tell of trouble first; of these, those that rose most.
+    fn moved(&self) -> Vec<Moved> {
+        let several = self.hosts.len() > 1;
+        let mut moved: Vec<Moved> = self
+            .moved
+            .iter()
+            .filter(|&(_, &by)| by > 0)
+            .map(|((host, netns, name), &by)| Moved {
+                host: self
+                    .hosts
+                    .get(*host)
+                    .and_then(|host| host.name.clone())
+                    .filter(|_| several),
+                netns: Some(*netns),
+                name: name.clone(),
+                by,
             })
+            .collect();
+        moved.sort_by_key(|it| (!tells_of_trouble(&it.name), std::cmp::Reverse(it.by)));
+        moved.truncate(MOVED);
+        moved
+    }
+
+    fn timeline(&self, counted: &[Tally]) -> Timeline {
+        let mut total = Buckets::new(TIMELINE_BUCKETS);
+        for tally in counted {
+            total.merge(&tally.buckets, 0);
+        }
+        let mut order: Vec<usize> = (0..counted.len()).collect();
+        order.retain(|&cause| counted[cause].count > 0);
+        order.sort_by_key(|&cause| (std::cmp::Reverse(counted[cause].count), cause));
+        let series = order.into_iter().map(|cause| Series {
+            cause: self.causes.name(cause).to_owned(),
+            counts: counted[cause].buckets.aligned(&total),
         });
         Timeline {
-            total: self.total.rate(),
+            total: total.rate(),
             causes: series.collect(),
         }
+    }
+}
+
+/// Whether a counter of nstat(8) counts what should not happen, by the words in its name.
+fn tells_of_trouble(name: &str) -> bool {
+    const WORDS: [&str; 17] = [
+        "Abort", "Attempt", "Backlog", "Discard", "Drop", "Err", "Fail", "Full", "Loss", "Lost",
+        "NoRoute", "Overflow", "Prune", "Rst", "Resets", "Retrans", "Timeout",
+    ];
+    WORDS.iter().any(|word| name.contains(word))
+}
+
+/// How the hosts' clocks stand.
+struct Clocks {
+    /// By host.
+    ahead: Vec<Option<Offset>>,
+    told: Vec<Clock>,
+}
+
+impl Clocks {
+    fn new(collector: &Collector, ahead: Vec<Option<Offset>>) -> Self {
+        let name = |host: &Host| host.name.clone().unwrap_or_else(|| "a host".to_owned());
+        let told = collector
+            .hosts
+            .iter()
+            .zip(&ahead)
+            .skip(1)
+            .map(|(host, offset)| Clock {
+                host: name(host),
+                reference: collector.hosts.first().map(name).unwrap_or_default(),
+                ahead_ns: offset.map(|offset| offset.ahead_ns),
+                spread_ns: offset.map(|offset| offset.spread_ns),
+                joined: offset.map_or(0, |offset| offset.joined),
+            });
+        Self {
+            told: told.collect(),
+            ahead,
+        }
+    }
+
+    fn ahead_ns(&self, host: usize) -> i64 {
+        let offset = self.ahead.get(host).copied().flatten();
+        offset.map_or(0, |offset| offset.ahead_ns)
+    }
+}
+
+fn move_back(time: &mut String, by_ns: i64) {
+    if let Some(utc_ns) = utc_ns(time) {
+        *time = utc_text(utc_ns.saturating_sub(by_ns));
     }
 }
 

@@ -10,13 +10,9 @@ use jiff::tz::TimeZone;
 use super::{
     Format, Look,
     model::{Clock, Detail, Report, Story, Table},
-    text::{plural, span, who, word},
+    text::{doubt, found, plural, span, who, word},
 };
-use crate::{
-    diagnose::words,
-    escape::escape,
-    record::{Confidence, IncidentState},
-};
+use crate::{diagnose::words, escape::escape, record::IncidentState};
 
 /// `--format markdown`.
 pub static FORMAT: Format = Format {
@@ -86,13 +82,14 @@ fn overview(text: &mut String, report: &Report) {
     text.push_str("|---|---|---|---:|---|---|\n");
     for story in report.incidents.iter().take(LISTED) {
         let incident = &story.incident;
+        let (cause, confidence) = found(story);
         let _ = writeln!(
             text,
             "| {} | {} | {}{} | {} | {}{} | {} |",
             plain(&incident.id),
             word(incident.severity),
-            code(&incident.cause),
-            doubt(incident.confidence),
+            code(&cause),
+            doubt(confidence),
             incident.count,
             between(&incident.first, &incident.last),
             going_on(incident.state),
@@ -115,6 +112,9 @@ fn tell(text: &mut String, story: &Story) {
         code(&incident.cause)
     );
     let _ = writeln!(text, "**{}**\n", plain(&incident.summary));
+    if let Some(verdict) = &story.verdict {
+        let _ = writeln!(text, "Both ends together: {}\n", plain(&verdict.summary));
+    }
     let _ = writeln!(
         text,
         "- {}, {} UTC{}",
@@ -138,7 +138,7 @@ fn tell(text: &mut String, story: &Story) {
     list(text, "Evidence", &story.evidence, false);
     for end in &story.other_ends {
         let title = format!(
-            "The other end: {} saw {} of these connections (joined by {})",
+            "The other end: {} recorded {} of these failures too (joined by {})",
             end.host, end.joined, end.joined_by
         );
         let lines: Vec<String> = std::iter::once(end.summary.clone())
@@ -146,6 +146,7 @@ fn tell(text: &mut String, story: &Story) {
             .chain(end.evidence.iter().cloned())
             .collect();
         list(text, &title, &lines, false);
+        block(text, "What to do there", &end.fix);
     }
     block(text, "What to do", &incident.fix);
     if let Some(sample) = &story.sample {
@@ -424,14 +425,6 @@ fn going_on(state: IncidentState) -> &'static str {
     match state {
         IncidentState::Open => ", open when the trace ended",
         IncidentState::Closed => "",
-    }
-}
-
-fn doubt(confidence: Confidence) -> &'static str {
-    match confidence {
-        Confidence::Certain => "",
-        Confidence::Likely => " (likely)",
-        Confidence::Unknown => " (not sure)",
     }
 }
 

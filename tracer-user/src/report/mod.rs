@@ -4,6 +4,7 @@
 pub mod collect;
 mod conclude;
 pub mod connection;
+mod ends;
 pub mod json;
 pub mod markdown;
 pub mod model;

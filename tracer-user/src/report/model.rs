@@ -124,6 +124,20 @@ pub struct Story {
     pub evidence: Vec<String>,
     /// The same connections as the other host saw them.
     pub other_ends: Vec<OtherEnd>,
+    /// What both ends together say; absent where that is no more than this one says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+}
+
+/// What the records of both ends together say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// Cause code.
+    pub cause: String,
+    /// How sure it is: `likely` at most, since two hosts' records are joined by addresses.
+    pub confidence: Confidence,
+    /// One sentence.
+    pub summary: String,
 }
 
 /// What another host recorded about the same connections.
@@ -131,9 +145,11 @@ pub struct Story {
 pub struct OtherEnd {
     /// That host.
     pub host: String,
-    /// Connections that both hosts recorded.
+    /// Its incident, by its id there.
+    pub incident: String,
+    /// Failures of it that are the other end of failures of this one.
     pub joined: u64,
-    /// How they were joined: `tuple and isn`, or `tuple`.
+    /// How they were joined, in words: the least sure way.
     pub joined_by: String,
     /// Its cause for them.
     pub cause: String,
@@ -145,8 +161,11 @@ pub struct OtherEnd {
     pub why: Vec<String>,
     /// Its evidence, one sentence each.
     pub evidence: Vec<String>,
-    /// The record of one of them.
-    pub sample: Failure,
+    /// What to do there: commands first.
+    pub fix: Vec<String>,
+    /// Its surest failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<Failure>,
 }
 
 /// One failure or connection with all that the trace holds of it.
@@ -313,10 +332,10 @@ pub struct Source {
     pub recorded_by: Option<String>,
     /// The command line that recorded it.
     pub command_line: Vec<String>,
-    /// When recording began (RFC 3339).
+    /// When recording began (RFC 3339), by the host's own clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<String>,
-    /// The last time that the trace tells of (RFC 3339).
+    /// The last time that the trace tells of (RFC 3339), by the host's own clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
     /// Records that were read.

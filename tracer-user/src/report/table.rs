@@ -3,7 +3,7 @@
 use std::{collections::HashMap, hash::Hash};
 
 use super::model::{CauseCount, Row, Table};
-use crate::clock::utc_text;
+use crate::{clock::utc_text, incident::Buckets};
 
 /// Rows that are counted; failures of further ones are counted together.
 const COUNTED: usize = 65_536;
@@ -27,6 +27,52 @@ struct Counts {
     /// By index of the cause.
     causes: Vec<(usize, u64)>,
     came_up: u64,
+}
+
+/// What a row is called.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) host: Option<String>,
+    /// How far its host's clock is ahead.
+    pub(super) earlier_ns: i64,
+}
+
+/// The failures of one host with one cause.
+#[derive(Clone, Debug)]
+pub(super) struct Tally {
+    pub(super) count: u64,
+    pub(super) first_ns: i64,
+    pub(super) last_ns: i64,
+    pub(super) buckets: Buckets,
+}
+
+impl Tally {
+    /// None yet; at most so many buckets.
+    pub(super) fn new(buckets: usize) -> Self {
+        Self {
+            count: 0,
+            first_ns: i64::MAX,
+            last_ns: i64::MIN,
+            buckets: Buckets::new(buckets),
+        }
+    }
+
+    /// Counts a failure.
+    pub(super) fn add(&mut self, utc_ns: i64) {
+        self.count += 1;
+        self.first_ns = self.first_ns.min(utc_ns);
+        self.last_ns = self.last_ns.max(utc_ns);
+        self.buckets.add(utc_ns, 1);
+    }
+
+    /// Adds those of another host, as so many nanoseconds earlier.
+    pub(super) fn merge(&mut self, other: &Self, earlier_ns: i64) {
+        self.count += other.count;
+        self.first_ns = self.first_ns.min(other.first_ns.saturating_sub(earlier_ns));
+        self.last_ns = self.last_ns.max(other.last_ns.saturating_sub(earlier_ns));
+        self.buckets.merge(&other.buckets, earlier_ns);
+    }
 }
 
 /// Cause codes by index: few, and they come again and again.
@@ -81,6 +127,18 @@ impl<K: Eq + Hash + Ord> Counter<K> {
         }
     }
 
+    /// Adds failures that were counted elsewhere.
+    pub(super) fn merge(&mut self, key: K, cause: usize, tally: &Tally) {
+        let Some(row) = self.row(key, tally.first_ns) else {
+            self.beyond += tally.count;
+            return;
+        };
+        row.count += tally.count;
+        row.first_ns = row.first_ns.min(tally.first_ns);
+        row.last_ns = row.last_ns.max(tally.last_ns);
+        row.causes.push((cause, tally.count));
+    }
+
     /// Counts a connection that came up.
     pub(super) fn came_up(&mut self, key: K) {
         if let Some(row) = self.row(key, i64::MAX) {
@@ -101,12 +159,12 @@ impl<K: Eq + Hash + Ord> Counter<K> {
         }))
     }
 
-    /// The table, the most failures first. `name` says what a key is called, and its host.
+    /// The table, the most failures first. `named` says what a key is called.
     pub(super) fn table(
         &self,
         causes: &Causes,
         successes_known: bool,
-        name: impl Fn(&K) -> (String, Option<String>),
+        named: impl Fn(&K) -> Named,
     ) -> Table {
         let mut rows: Vec<_> = self.rows.iter().filter(|(_, row)| row.count > 0).collect();
         rows.sort_by(|(a, x), (b, y)| y.count.cmp(&x.count).then_with(|| a.cmp(b)));
@@ -114,7 +172,7 @@ impl<K: Eq + Hash + Ord> Counter<K> {
         Table {
             rows: rows
                 .into_iter()
-                .map(|(key, row)| row.shown(name(key), causes, successes_known))
+                .map(|(key, row)| row.shown(named(key), causes, successes_known))
                 .collect(),
             rows_left_out: rest.len() as u64 + u64::from(self.beyond > 0),
             failures_left_out: rest.iter().map(|(_, row)| row.count).sum::<u64>() + self.beyond,
@@ -123,21 +181,16 @@ impl<K: Eq + Hash + Ord> Counter<K> {
 }
 
 impl Counts {
-    fn shown(
-        &self,
-        (name, host): (String, Option<String>),
-        causes: &Causes,
-        successes_known: bool,
-    ) -> Row {
+    fn shown(&self, named: Named, causes: &Causes, successes_known: bool) -> Row {
         let mut counts = self.causes.clone();
         counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         counts.truncate(CAUSES);
         Row {
-            name,
-            host,
+            name: named.name,
+            host: named.host,
             count: self.count,
-            first: utc_text(self.first_ns),
-            last: utc_text(self.last_ns),
+            first: utc_text(self.first_ns.saturating_sub(named.earlier_ns)),
+            last: utc_text(self.last_ns.saturating_sub(named.earlier_ns)),
             causes: counts
                 .into_iter()
                 .map(|(index, count)| CauseCount {

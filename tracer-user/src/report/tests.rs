@@ -9,7 +9,9 @@ use super::{
 use crate::{
     clock::{utc_ns, utc_text},
     filter::Filter,
-    record::{Connection, Failure, Header, Record, Severity},
+    record::{
+        Confidence, Connection, Direction, Endpoint, Failure, Header, Phase, Record, Severity,
+    },
     show::sample,
     trace::{Fault, Reader, open},
 };
@@ -383,4 +385,146 @@ fn an_empty_trace_says_that_nothing_failed() {
 fn finds_formats_by_name() {
     assert!(FORMATS.iter().all(|format| find(format.name).is_some()));
     assert!(find("xml").is_none());
+}
+
+/// The same connections from both ends; the server's clock is 7 s ahead.
+fn two_hosts(server_cause: &str) -> [Vec<u8>; 2] {
+    let client = |nth: u16| {
+        let mut failure = at(i64::from(nth), 80);
+        failure.cause = "no-answer".to_owned();
+        failure.confidence = Confidence::Likely;
+        failure.socket.local = Some(Endpoint {
+            addr: [10, 9, 0, 1].into(),
+            port: Some(40_000 + nth),
+        });
+        failure.tcp.as_mut().unwrap().isn = Some(70 + u32::from(nth));
+        failure
+    };
+    let server = |nth: u16| {
+        let mut failure = client(nth);
+        failure.direction = Direction::Inbound;
+        failure.phase = Phase::Handshake;
+        failure.cause = server_cause.to_owned();
+        failure.confidence = Confidence::Certain;
+        failure.summary = "nginx[7] dropped a SYN: its accept queue is full".to_owned();
+        failure.fix = vec!["ss -ltn 'sport = 80'".to_owned()];
+        let local = failure.socket.local.unwrap();
+        failure.socket.local = Some(failure.socket.remote);
+        failure.socket.remote = local;
+        for time in [&mut failure.time]
+            .into_iter()
+            .chain(&mut failure.timing.start)
+        {
+            *time = utc_text(utc_ns(time).unwrap() + 7 * SECOND_NS);
+        }
+        failure.process.as_mut().unwrap().comm = "nginx".to_owned();
+        failure
+    };
+    let whole = |host: &str, failures: Vec<Failure>| {
+        let mut records = trace(&failures);
+        records[0] = Record::Header(Box::new(header(host, false)));
+        lines(&records)
+    };
+    [
+        whole("web1", (0..4).map(client).collect()),
+        whole("db1", (0..4).map(server).collect()),
+    ]
+}
+
+fn joined(traces: &[Vec<u8>]) -> Report {
+    report_of(
+        traces,
+        Options {
+            several: true,
+            ..Options::default()
+        },
+    )
+}
+
+#[test]
+fn both_ends_of_a_connection_are_one_finding() {
+    let report = joined(&two_hosts("accept-queue-full"));
+    assert_eq!(report.incidents.len(), 1, "{:#?}", report.incidents);
+    let story = &report.incidents[0];
+    assert_eq!(story.host.as_deref(), Some("web1"));
+    assert_eq!(story.incident.cause, "no-answer");
+    let verdict = story.verdict.as_ref().unwrap();
+    assert_eq!(verdict.cause, "accept-queue-full");
+    assert_eq!(verdict.confidence, Confidence::Likely);
+    let end = &story.other_ends[0];
+    assert_eq!((end.host.as_str(), end.joined), ("db1", 4));
+    assert!(!end.evidence.is_empty() && !end.fix.is_empty());
+    let clock = &report.clocks[0];
+    assert_eq!(clock.host, "db1");
+    assert_eq!(clock.ahead_ns, Some(7 * SECOND_NS));
+    assert_eq!(clock.joined, 4);
+    // By the client's clock all happened within its 3 s.
+    assert_eq!(report.overview.last, Some(at(3, 80).time));
+    assert_eq!(report.overview.first, Some(at(0, 80).time));
+    assert_eq!(
+        end.sample.as_ref().map(|it| it.time.clone()),
+        Some(at(0, 80).time)
+    );
+    let text = show(&text::FORMAT, &report, Look::default());
+    for part in [
+        "no-answer: accept-queue-full (likely)",
+        "both ends  on db1: nginx[7] dropped a SYN: its accept queue is full",
+        "db1 recorded 4 of these failures too",
+        "fix there  ss -ltn 'sport = 80'",
+        "the clock of db1 is 7.0 s ahead of that of web1",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    let markdown = show(&markdown::FORMAT, &report, Look::default());
+    assert!(
+        markdown.contains("The other end: db1 recorded 4"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn a_lost_answer_is_told_from_a_lost_question() {
+    let report = joined(&two_hosts("handshake-incomplete"));
+    let verdict = report.incidents[0].verdict.as_ref().unwrap();
+    assert_eq!(verdict.cause, "no-answer");
+    assert!(
+        verdict.summary.contains("lost on the way back"),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn other_clients_of_the_server_stay_an_incident_of_their_own() {
+    let [client, server] = two_hosts("accept-queue-full");
+    let first: Vec<u8> = client
+        .split_inclusive(|&byte| byte == b'\n')
+        .enumerate()
+        .filter(|(nth, _)| ![2, 3].contains(nth))
+        .flat_map(|(_, line)| line.to_vec())
+        .collect();
+    let report = joined(&[first, server]);
+    assert_eq!(report.incidents.len(), 2);
+    let of_server = report
+        .incidents
+        .iter()
+        .find(|it| it.host.as_deref() == Some("db1"));
+    let end = &of_server.unwrap().other_ends[0];
+    assert_eq!((end.host.as_str(), end.joined), ("web1", 2));
+}
+
+#[test]
+fn hosts_that_share_nothing_keep_their_clocks() {
+    let [client, server] = two_hosts("accept-queue-full");
+    let server = String::from_utf8(server)
+        .unwrap()
+        .replace("10.9.0.1", "10.9.0.9");
+    let server = server.replace("\"isn\":7", "\"isn\":9");
+    let report = joined(&[client, server.into_bytes()]);
+    assert_eq!(report.incidents.len(), 2);
+    assert_eq!(report.clocks[0].ahead_ns, None);
+    let text = show(&text::FORMAT, &report, Look::default());
+    assert!(
+        text.contains("clocks of db1 and web1 could not be compared"),
+        "{text}"
+    );
 }

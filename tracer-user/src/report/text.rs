@@ -130,16 +130,13 @@ impl Text {
             IncidentState::Open => ", open when the trace ended",
             IncidentState::Closed => "",
         };
-        let doubt = match incident.confidence {
-            Confidence::Certain => "",
-            Confidence::Likely => " (likely)",
-            Confidence::Unknown => " (not sure)",
-        };
+        let (cause, confidence) = found(story);
         format!(
-            "{} {}  {}{doubt}  {failures}, {}{until}\n",
+            "{} {}  {}{}  {failures}, {}{until}\n",
             self.page.paint(style, mark),
-            self.page.paint(BOLD, &name(story)),
-            self.page.paint(style, &escape(&incident.cause)),
+            self.page.paint(BOLD, &escape(&incident.id)),
+            self.page.paint(style, &cause),
+            doubt(confidence),
             self.span(&incident.first, &incident.last),
         )
     }
@@ -151,6 +148,9 @@ impl Text {
         let incident = &story.incident;
         let (page, out) = (self.page, &mut self.out);
         page.prose(out, "", [incident.summary.as_str()]);
+        if let Some(verdict) = &story.verdict {
+            page.prose(out, "both ends", [verdict.summary.as_str()]);
+        }
         page.prose(
             out,
             "rate",
@@ -176,10 +176,7 @@ impl Text {
         for end in &story.other_ends {
             other_end(page, out, end);
         }
-        for (nth, line) in incident.fix.iter().enumerate() {
-            let label = if nth == 0 { "fix" } else { "" };
-            page.line(out, label, &escape(line), Style::new());
-        }
+        fix(page, out, "fix", &incident.fix);
         if let Some(sample) = &story.sample {
             page.prose(out, "missing", &sample.missing);
         }
@@ -434,9 +431,26 @@ pub(super) fn length(seconds: u64) -> String {
     }
 }
 
-/// `F-20261123-001`, with `@host` where the trace says it and others may have the same.
-fn name(story: &Story) -> String {
-    escape(&story.incident.id).into_owned()
+/// The cause; where both ends together say another one, that too: `no-answer: accept-queue-full`.
+pub(super) fn found(story: &Story) -> (String, Confidence) {
+    let incident = &story.incident;
+    match &story.verdict {
+        Some(verdict) if verdict.cause != incident.cause => (
+            format!("{}: {}", escape(&incident.cause), escape(&verdict.cause)),
+            verdict.confidence,
+        ),
+        Some(verdict) => (escape(&incident.cause).into_owned(), verdict.confidence),
+        None => (escape(&incident.cause).into_owned(), incident.confidence),
+    }
+}
+
+/// What stands behind a cause that is not certain.
+pub(super) fn doubt(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Certain => "",
+        Confidence::Likely => " (likely)",
+        Confidence::Unknown => " (not sure)",
+    }
 }
 
 fn mark(severity: Severity) -> (&'static str, Style) {
@@ -457,12 +471,21 @@ pub(super) fn word(severity: Severity) -> &'static str {
 
 fn other_end(page: Page, out: &mut String, end: &OtherEnd) {
     let head = format!(
-        "{} connections were recorded by {} too (joined by {}): {}",
-        end.joined, end.host, end.joined_by, end.summary
+        "{} recorded {} of these failures too ({}, joined by {}): {}",
+        end.host, end.joined, end.incident, end.joined_by, end.cause
     );
-    page.prose(out, "other end", [head]);
-    page.prose(out, "", &end.why);
+    page.prose(out, "other end", [head, end.summary.clone()]);
+    page.prose(out, "why there", &end.why);
     page.prose(out, "seen", &end.evidence);
+    fix(page, out, "fix there", &end.fix);
+}
+
+/// Never wrapped: to be copied.
+fn fix(page: Page, out: &mut String, label: &str, lines: &[String]) {
+    for (nth, line) in lines.iter().enumerate() {
+        let label = if nth == 0 { label } else { "" };
+        page.line(out, label, &escape(line), Style::new());
+    }
 }
 
 /// The processes of an incident.

@@ -38,6 +38,13 @@ pub(super) fn gaps(collector: &Collector) -> Vec<Unseen> {
                     failed is not known";
         add(Gap::NotRecorded, text.to_owned());
     }
+    if collector.ends_beyond > 0 {
+        let text = format!(
+            "{} connections, the last ones, were not compared between hosts: too many",
+            collector.ends_beyond
+        );
+        add(Gap::LeftOut, text);
+    }
     let left_out: u64 = collector
         .hosts
         .iter()

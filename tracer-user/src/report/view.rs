@@ -43,6 +43,8 @@ pub(super) struct FailureView<'a> {
     pub(super) socket: Socket,
     #[serde(borrow)]
     pub(super) timing: TimingView<'a>,
+    #[serde(default)]
+    pub(super) tcp: Option<TcpView>,
     pub(super) lost: u64,
 }
 
@@ -72,6 +74,13 @@ pub(super) struct TimingView<'a> {
     pub(super) start: Option<Text<'a>>,
 }
 
+/// TCP's own view.
+#[derive(Debug, Deserialize)]
+pub(super) struct TcpView {
+    #[serde(default)]
+    pub(super) isn: Option<u32>,
+}
+
 /// A connection that did not fail.
 #[derive(Debug, Deserialize)]
 pub(super) struct ConnectionView<'a> {
@@ -87,6 +96,8 @@ pub(super) struct ConnectionView<'a> {
     pub(super) socket: Socket,
     #[serde(borrow)]
     pub(super) timing: TimingView<'a>,
+    #[serde(default)]
+    pub(super) tcp: Option<TcpView>,
 }
 
 impl<'a> ProcessView<'a> {

@@ -54,7 +54,7 @@ impl Page {
     }
 
     pub(crate) fn line(&self, text: &mut String, label: &str, line: &str, style: Style) {
-        let label_style = if label == "fix" { GREEN } else { DIM };
+        let label_style = if label.starts_with("fix") { GREEN } else { DIM };
         let pad = " ".repeat(MARGIN.saturating_sub(label.len()));
         let _ = writeln!(
             text,
