@@ -3,49 +3,8 @@
 //! Integers are in the host's byte order, ports too. Addresses are 16 bytes in network order; IPv4
 //! stands in its mapped form (`::ffff:a.b.c.d`).
 
-/// A type that can be read from the ring buffer.
 #[cfg(feature = "decode")]
-pub trait Wire: Sized {
-    /// All bits zero.
-    const ZERO: Self;
-
-    /// Reads one value and leaves `buf` behind it.
-    ///
-    /// # Errors
-    /// [`Short`] where `buf` ends before the value does.
-    fn read(buf: &mut impl bytes::Buf) -> Result<Self, Short>;
-}
-
-/// A record that ended too early.
-#[cfg(feature = "decode")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Short;
-
-#[cfg(feature = "decode")]
-macro_rules! wire_integer {
-    ($($kind:ty => $get:ident),*) => { $(impl Wire for $kind {
-        const ZERO: Self = 0;
-
-        fn read(buf: &mut impl bytes::Buf) -> Result<Self, Short> {
-            buf.$get().map_err(|_| Short)
-        }
-    })* };
-}
-#[cfg(feature = "decode")]
-wire_integer!(u8 => try_get_u8, u16 => try_get_u16_ne, u32 => try_get_u32_ne, i32 => try_get_i32_ne, u64 => try_get_u64_ne);
-
-#[cfg(feature = "decode")]
-impl<T: Wire + Copy, const N: usize> Wire for [T; N] {
-    const ZERO: Self = [T::ZERO; N];
-
-    fn read(buf: &mut impl bytes::Buf) -> Result<Self, Short> {
-        let mut all = Self::ZERO;
-        for one in &mut all {
-            *one = T::read(buf)?;
-        }
-        Ok(all)
-    }
-}
+pub use crate::json::{Short, Wire};
 
 /// Length of a task's name, its NUL included (`TASK_COMM_LEN`).
 pub const COMM_LEN: usize = 16;

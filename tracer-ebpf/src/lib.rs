@@ -6,9 +6,14 @@
 
 #![no_std]
 
+#[cfg(feature = "decode")]
+extern crate std;
+
 #[macro_use]
 mod wire;
 pub mod attempt;
 pub mod config;
 pub mod counter;
 pub mod event;
+#[cfg(feature = "decode")]
+pub mod json;

@@ -2,6 +2,7 @@
 
 mod export;
 mod record;
+mod replay;
 mod report;
 pub(crate) mod value;
 
@@ -12,6 +13,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, error
 pub use self::{
     export::Export,
     record::{Dump, Record},
+    replay::Replay,
     report::Report,
 };
 use crate::{filter::Filter, incident::Thresholds, show};
@@ -57,6 +59,8 @@ pub enum Command {
     Run(Run),
     /// Write failures, and all that belongs to them, to a file: for a postmortem
     Record(Record),
+    /// Judge a recorded trace (record --events) anew, on any machine
+    Replay(Replay),
     /// Let running recorders (record --last) write what they hold
     Dump(Dump),
     /// Turn a trace into the format of another tool: Perfetto, CSV, OpenTelemetry

@@ -329,6 +329,7 @@ pub fn event(seen: &Seen, owner: Option<&Owner>, clock: Clock) -> Option<Event> 
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value))
             .collect(),
+        wire: None,
     })
 }
 

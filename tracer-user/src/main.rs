@@ -10,7 +10,7 @@ use tracer_user::{
     command::{
         doctor, dump,
         explain::{self, ExplainError, ThisHost},
-        export, record, report, run, schema, watch,
+        export, record, replay, report, run, schema, watch,
     },
 };
 
@@ -38,6 +38,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Watch(watch) => block_on(watch::run(&watch)).map(|()| 0),
         Command::Record(record) => block_on(record::run(&record)).map(|()| 0),
         Command::Dump(dump) => dump::run(&dump, &mut io::stdout()).map(|()| 0),
+        Command::Replay(args) => replay::run(&args).map(|()| 0),
         Command::Run(run) => block_on(run::run(&run)),
         Command::Explain(explain) => explain_name(&explain),
         Command::Export(flags) => export::run(&flags).map(|()| 0),

@@ -29,6 +29,8 @@ pub enum Record {
     /// Like failures grouped: written when they become an incident, when it gets worse, and when it
     /// is over.
     Incident(Box<Incident>),
+    /// What attribution and diagnosis were told beside events (`record --events`).
+    Context(Box<Context>),
     /// What a network namespace was doing beside failures in it (`record`).
     Counters(Box<Counters>),
     /// What was seen, emitted, filtered and lost so far.
@@ -176,6 +178,53 @@ pub struct Event {
     pub socket: Option<Socket>,
     /// The hook's own facts.
     pub detail: BTreeMap<String, serde_json::Value>,
+    /// The event as the kernel half wrote it, to be replayed (`record --events`): `kind`, `fields`
+    /// (those that are not zero), and names that were looked up. Of use to `tcpwhy replay` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<serde_json::Value>,
+}
+
+/// What attribution and diagnosis were told beside events: with both, in the order of the trace, a
+/// replay comes to the same records. Of use to `tcpwhy replay` only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "context", rename_all = "snake_case")]
+pub enum Context {
+    /// First: how the run was set up.
+    Run {
+        /// `--max-attempts`.
+        max_attempts: u64,
+        /// Whether connections that did not fail are told (`--all`).
+        connections: bool,
+        /// Inode number of tcpwhy's own network namespace.
+        own_netns: u32,
+    },
+    /// An event that is no evidence: a process, or an attempt that evidence follows of.
+    Announced {
+        /// As in events.
+        wire: serde_json::Value,
+    },
+    /// Ways into network namespaces, as far as they have changed.
+    Ways {
+        /// Each.
+        ways: Vec<Way>,
+    },
+    /// Attempts were judged that had ended some time before.
+    Judged {
+        /// `CLOCK_MONOTONIC`: the evidence was complete up to here.
+        now_ns: u64,
+        /// What was found out about each beside its events.
+        attempts: Vec<serde_json::Value>,
+    },
+}
+
+/// How a command is run in a network namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Way {
+    /// Inode number of the network namespace.
+    pub netns: u32,
+    /// What the command begins with (`ip netns exec web `); absent where there is none any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<String>,
 }
 
 /// Failures of the same process, remote end (of inbound ones: listener) and cause.
@@ -639,7 +688,8 @@ pub struct Trailer {
     /// RFC 3339 with nanoseconds, UTC.
     pub time: String,
     /// Why the run ended: `interrupted`, `duration`, `count`, `command-exited`, `output-closed`;
-    /// or why this file does: `rotated`; or why a history was written: `signal`, `burst`, `dump`.
+    /// or why this file does: `rotated`; or why a history was written: `signal`, `burst`, `dump`;
+    /// `replayed` for what `tcpwhy replay` writes.
     pub reason: String,
     /// The final ledger.
     pub ledger: Ledger,

@@ -3,22 +3,23 @@
 
 mod book;
 mod firewall;
+mod script;
 mod ways;
 
 use std::{collections::HashMap, time::Duration};
 
 use tracer_ebpf::event::Owner;
 
-use self::book::Book;
+use self::{book::Book, script::Script};
 use crate::{
     attribute::{Attempt, HOLD_NS, Tracker},
     clock::{self, Clock},
     compose,
-    decode::{Event, Names, decode},
-    diagnose::{self, Outcome},
+    decode::{Event, Names, decode, wire},
     enrich::{cgroup::Cgroups, process, route::Routes},
     hook::Hooks,
-    record::{Ledger, Record},
+    judge::{Judged, judge},
+    record::{self, Ledger, Record},
     ring::Ring,
 };
 
@@ -29,6 +30,8 @@ pub struct Wanted {
     pub connections: bool,
     /// Each piece of evidence, too (`--events`).
     pub events: bool,
+    /// With each piece of evidence, all that a replay needs (`record --events`).
+    pub replay: bool,
 }
 
 /// One run.
@@ -40,6 +43,7 @@ pub struct Session {
     routes: Routes,
     firewalls: firewall::Firewalls,
     ways: ways::Ways,
+    script: Script,
     cgroups: Cgroups,
     clock: Clock,
     wanted: Wanted,
@@ -83,6 +87,7 @@ impl Session {
             routes: Routes::default(),
             firewalls: firewall::Firewalls::default(),
             ways: ways::Ways::new(),
+            script: Script::new(max_attempts, wanted.connections),
             cgroups: Cgroups::default(),
             clock: Clock::measure()?,
             wanted,
@@ -192,6 +197,11 @@ impl Session {
         if let Event::Drop(drop, place) = &mut event {
             self.firewalls.enrich(drop, place);
         }
+        if self.wanted.replay
+            && let Some(begin) = self.script.begin(self.ways.places().own)
+        {
+            show(begin)?;
+        }
         if self.wanted.events {
             self.show_event(&event, show)?;
         }
@@ -230,9 +240,11 @@ impl Session {
             self.owners.insert(attempt.head.attempt_ns, attempt.owner);
         }
         let owner = self.owners.get(&event.head().attempt_ns);
-        match compose::event(event, owner, self.clock) {
-            Some(event) => show(Record::Event(Box::new(event))),
-            None => Ok(()),
+        let wire = self.wanted.replay.then(|| wire::to_json(event));
+        match (compose::event(event, owner, self.clock), wire) {
+            (Some(event), wire) => show(Record::Event(Box::new(record::Event { wire, ..event }))),
+            (None, Some(wire)) => show(Script::announced(wire)),
+            (None, None) => Ok(()),
         }
     }
 
@@ -290,10 +302,20 @@ impl Session {
         now_ns: u64,
         show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        for mut attempt in self.tracker.due(now_ns) {
+        let mut due = self.tracker.due(now_ns);
+        for attempt in &mut due {
             let cgroup_id = attempt.process_owner().map(|owner| owner.cgroup_id);
             attempt.cgroup = cgroup_id.and_then(|id| self.cgroups.path(id).map(str::to_owned));
-            if let Some(record) = self.judge(&attempt) {
+            self.ways.look_for(attempt);
+        }
+        if self.wanted.replay {
+            self.script
+                .judged(now_ns, &due, self.ways.places())
+                .into_iter()
+                .try_for_each(&mut *show)?;
+        }
+        for attempt in &due {
+            if let Some(record) = self.judge(attempt) {
                 show(record)?;
             }
         }
@@ -301,28 +323,14 @@ impl Session {
     }
 
     fn judge(&mut self, attempt: &Attempt) -> Option<Record> {
-        let connection = |outcome: &str, ended: &str| {
-            let connection = compose::connection(attempt, outcome, ended, self.clock);
-            Some(Record::Connection(Box::new(connection)))
-        };
-        match diagnose::diagnose(attempt, self.ways.of(attempt)) {
-            Outcome::Failed(verdict) => {
-                let failure = compose::failure(attempt, &verdict, self.clock);
-                Some(Record::Failure(Box::new(failure)))
-            }
-            Outcome::LostRace { winner } => {
+        let told = self.wanted.connections;
+        match judge(attempt, self.ways.places(), self.clock) {
+            Judged::Failed(failure) => Some(Record::Failure(failure)),
+            Judged::LostRace(connection) => {
                 self.book.races += 1;
-                let ended = format!("gave up, since its attempt to {winner} came up first:");
-                self.wanted
-                    .connections
-                    .then(|| connection("abandoned", &ended))
-                    .flatten()
+                told.then_some(Record::Connection(connection))
             }
-            Outcome::Closed => self
-                .wanted
-                .connections
-                .then(|| connection("closed", "had a connection to"))
-                .flatten(),
+            Judged::Closed(connection) => told.then_some(Record::Connection(connection)),
         }
     }
 

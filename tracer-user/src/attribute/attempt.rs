@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tracer_ebpf::event::{Owner, Process, State, Tuple, Unsent, owner_flag, seen_by};
 
 use super::evidence::Evidence;
@@ -16,7 +17,7 @@ pub enum End {
 }
 
 /// What `/proc` says of a process while it lives.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Path of the executable.
     pub exe: Option<String>,
@@ -29,7 +30,8 @@ pub struct Identity {
 }
 
 /// What the kernel's route lookup says, asked again right after an attempt failed before a SYN.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RouteAnswer {
     /// It refuses with this errno (positive).
     Refused(i32),

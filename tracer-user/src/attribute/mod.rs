@@ -4,12 +4,14 @@
 //! Pure: no clock, no I/O. The same events give the same attempts, on any machine.
 
 mod attempt;
+mod enrichment;
 mod evidence;
 mod loose;
 mod tracker;
 
 pub use self::{
     attempt::{Attempt, End, Identity, RouteAnswer},
+    enrichment::Enrichment,
     evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way, is_down},
     tracker::{HOLD_NS, Tracker},
 };

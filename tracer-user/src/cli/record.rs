@@ -55,7 +55,8 @@ pub struct Record {
     /// Connections that succeed too
     #[arg(long)]
     pub all: bool,
-    /// Each piece of evidence too (retransmission, drop, reset, socket error, ICMP)
+    /// Each piece of evidence too (retransmission, drop, reset, socket error, ICMP), whatever the
+    /// filters, with all that `tcpwhy replay` needs
     #[arg(long)]
     pub events: bool,
     /// Go on in a new file once this one has so many bytes; the older ones get the time in their

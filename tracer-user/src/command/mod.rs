@@ -9,6 +9,7 @@ mod ready;
 pub mod record;
 mod recorders;
 mod redacted;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod schema;

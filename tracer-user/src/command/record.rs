@@ -38,6 +38,7 @@ pub async fn run(record: &Record) -> anyhow::Result<()> {
         wanted: Wanted {
             connections: record.all,
             events: record.events,
+            replay: record.events && !record.redaction.redact,
         },
         follow_command: false,
         incidents: Some(record.incidents),

@@ -26,6 +26,7 @@ pub async fn run(watch: &Watch) -> anyhow::Result<()> {
         wanted: Wanted {
             connections: watch.all,
             events: watch.events,
+            replay: false,
         },
         follow_command: false,
         incidents: Some(watch.incidents),

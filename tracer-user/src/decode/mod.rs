@@ -1,6 +1,7 @@
 //! From bytes to events: checked, never cast, and with the kernel's numbers turned into its names.
 
 mod names;
+pub mod wire;
 
 use std::{fmt, sync::Arc};
 

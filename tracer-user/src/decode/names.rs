@@ -6,27 +6,67 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use tracer_ebpf::event;
 
 use crate::kernel::{reasons::ReasonNames, stack, symbols::Symbols};
 
+/// One of this version's own names.
+type Known = &'static str;
+
 /// Where a packet was dropped, in names. What is absent is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Place {
     /// `enum skb_drop_reason`, without its prefix.
+    #[serde(skip_serializing_if = "Option::is_none", with = "text")]
     pub reason: Option<Arc<str>>,
     /// Function that dropped it.
+    #[serde(skip_serializing_if = "Option::is_none", with = "text")]
     pub location: Option<Arc<str>>,
     /// Netfilter hook.
-    pub hook: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    pub hook: Option<Known>,
     /// Netfilter engine.
-    pub engine: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    pub engine: Option<Known>,
     /// For packets that connection tracking had no entry for: what it says of itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub conntrack: Option<Conntrack>,
 }
 
+/// `Option<Arc<str>>` as text.
+pub(super) mod text {
+    use std::sync::Arc;
+
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(in crate::decode) fn serialize<S: Serializer>(
+        text: &Option<Arc<str>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        text.as_deref().serialize(serializer)
+    }
+
+    pub(in crate::decode) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Arc<str>>, D::Error> {
+        Ok(Option::<String>::deserialize(deserializer)?.map(Into::into))
+    }
+}
+
+/// A name of netfilter's that this version knows, too.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Known>, D::Error> {
+    let name: Option<String> = Deserialize::deserialize(deserializer)?;
+    let known = |name: String| {
+        stack::known(&name)
+            .ok_or_else(|| D::Error::custom(format!("no netfilter hook or engine: {name}")))
+    };
+    name.map(known).transpose()
+}
+
 /// Connection tracking in the network namespace of a drop, asked right after it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conntrack {
     /// Entries (`nf_conntrack_count`).
     pub count: Option<u64>,

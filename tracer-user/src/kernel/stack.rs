@@ -129,6 +129,14 @@ pub fn engine(names: &[&str]) -> Option<&'static str> {
     verdict(names).map(|(_, engine)| engine)
 }
 
+/// One of the names that [`netfilter_hook`] and [`engine`] give; `None` for any other word.
+#[must_use]
+pub fn known(name: &str) -> Option<&'static str> {
+    let hooks = HOOKS.iter().map(|(hook, _)| *hook);
+    let engines = ENGINES.iter().map(|(_, engine)| *engine);
+    hooks.chain(engines).find(|known| *known == name)
+}
+
 /// Index of the innermost frame of an engine, and the engine.
 fn verdict(names: &[&str]) -> Option<(usize, &'static str)> {
     let own = names.iter().take_while(|name| !BOUNDARIES.contains(name));

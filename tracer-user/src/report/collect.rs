@@ -210,7 +210,7 @@ impl Collector {
             }
             // Incidents are taken together anew, so that filters and thresholds apply; events serve
             // only those who ask for one connection.
-            Kind::Header | Kind::Event | Kind::Incident => Ok(()),
+            Kind::Header | Kind::Event | Kind::Context | Kind::Incident => Ok(()),
         }
     }
 

@@ -31,13 +31,17 @@ impl Ways {
         }
     }
 
-    /// Ways into every namespace that an attempt's evidence names.
-    pub(super) fn of(&mut self, attempt: &Attempt) -> &Places {
+    /// Looks for ways into every namespace that an attempt's evidence names.
+    pub(super) fn look_for(&mut self, attempt: &Attempt) {
         let drops = attempt.evidence.drops.iter().map(|drop| drop.netns);
         let mut all = drops.chain([attempt.tuple().netns]);
         if all.any(|netns| self.places.way(netns).is_none()) {
             self.look();
         }
+    }
+
+    /// What is known.
+    pub(super) fn places(&self) -> &Places {
         &self.places
     }
 

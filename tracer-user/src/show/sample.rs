@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::record::{
-    Confidence, Connection, Counters, Degradation, Direction, Drop, Endpoint, Event, Failure,
-    Family, Header, HookLedger, Icmp, Incident, IncidentState, Ledger, MatchedBy, Phase, Process,
-    Rate, Record, Reset, SCHEMA, Severity, Socket, Tcp, Timing, Trailer, Usage,
+    Confidence, Connection, Context, Counters, Degradation, Direction, Drop, Endpoint, Event,
+    Failure, Family, Header, HookLedger, Icmp, Incident, IncidentState, Ledger, MatchedBy, Phase,
+    Process, Rate, Record, Reset, SCHEMA, Severity, Socket, Tcp, Timing, Trailer, Usage, Way,
 };
 
 const NETNS: u32 = 4_026_531_840;
@@ -38,6 +38,12 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Connection(Box::new(connection())),
         Record::Event(Box::new(event())),
         Record::Incident(Box::new(incident())),
+        Record::Context(Box::new(Context::Ways {
+            ways: vec![Way {
+                netns: NETNS,
+                way: Some("ip netns exec web ".to_owned()),
+            }],
+        })),
         Record::Counters(Box::new(Counters {
             time: "2026-11-23T18:31:10.000000000Z".to_owned(),
             since: Some("2026-11-23T18:31:00.000000000Z".to_owned()),
@@ -167,6 +173,7 @@ pub(crate) fn event() -> Event {
             ]
             .map(|(key, value): (&str, serde_json::Value)| (key.to_owned(), value)),
         ),
+        wire: None,
     }
 }
 

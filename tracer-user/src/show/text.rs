@@ -51,7 +51,11 @@ impl Show for Text {
             Record::Connection(connection) => self.connection(connection),
             Record::Event(event) => self.event(event),
             Record::Incident(incident) => self.incident(incident),
-            Record::Header(_) | Record::Counters(_) | Record::Ledger(_) | Record::Trailer(_) => {
+            Record::Header(_)
+            | Record::Context(_)
+            | Record::Counters(_)
+            | Record::Ledger(_)
+            | Record::Trailer(_) => {
                 return Ok(());
             }
         };
@@ -879,7 +883,11 @@ mod tests {
         for record in sample::records() {
             if matches!(
                 record,
-                Record::Header(_) | Record::Counters(_) | Record::Ledger(_) | Record::Trailer(_)
+                Record::Header(_)
+                    | Record::Context(_)
+                    | Record::Counters(_)
+                    | Record::Ledger(_)
+                    | Record::Trailer(_)
             ) {
                 assert_eq!(text(&record, true), "");
             }

@@ -31,6 +31,8 @@ pub enum Kind {
     Event,
     /// [`Record::Incident`].
     Incident,
+    /// [`Record::Context`].
+    Context,
     /// [`Record::Counters`].
     Counters,
     /// [`Record::Ledger`].
@@ -40,12 +42,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 9] = [
         ("header", Self::Header),
         ("failure", Self::Failure),
         ("connection", Self::Connection),
         ("event", Self::Event),
         ("incident", Self::Incident),
+        ("context", Self::Context),
         ("counters", Self::Counters),
         ("ledger", Self::Ledger),
         ("trailer", Self::Trailer),

@@ -67,7 +67,8 @@ impl Writer {
                 }
             }
             Record::Connection(connection) if !self.filter.matches_connection(connection) => {}
-            Record::Event(event) if !self.filter.matches_event(event) => {}
+            // A replay may need what nobody owns, or what the filter's conditions are not known of.
+            Record::Event(event) if event.wire.is_none() && !self.filter.matches_event(event) => {}
             _ if self.ended.is_some() => {}
             Record::Connection(connection) => {
                 self.write(record)?;

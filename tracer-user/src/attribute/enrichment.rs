@@ -1,0 +1,67 @@
+//! What was found out about an attempt beside its events: recorded with them, a replay needs to ask
+//! nobody.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::attempt::{Attempt, Identity, RouteAnswer};
+
+/// All of an attempt that does not come from events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Enrichment {
+    /// [`Attempt::sk`] and [`Attempt::start_ns`]: which attempt.
+    pub attempt: (u64, u64),
+    /// [`Attempt::identity`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// [`Attempt::cgroup`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
+    /// [`Attempt::route`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<RouteAnswer>,
+    /// [`Attempt::lost`].
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lost: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Enrichment {
+    /// That of an attempt.
+    #[must_use]
+    pub fn of(attempt: &Attempt) -> Self {
+        // Whoever adds a field has to say here where it comes from.
+        let Attempt {
+            sk,
+            start_ns,
+            owner: _,
+            process: _,
+            identity,
+            cgroup,
+            end: _,
+            evidence: _,
+            route,
+            lost,
+        } = attempt;
+        Self {
+            attempt: (*sk, *start_ns),
+            identity: identity.as_deref().cloned(),
+            cgroup: cgroup.clone(),
+            route: route.clone(),
+            lost: *lost,
+        }
+    }
+
+    /// Gives it to an attempt that has only its events.
+    pub fn give(self, attempt: &mut Attempt) {
+        attempt.identity = self.identity.map(Arc::new);
+        attempt.cgroup = self.cgroup;
+        attempt.route = self.route;
+        attempt.lost = self.lost;
+    }
+}

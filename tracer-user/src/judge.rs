@@ -1,0 +1,37 @@
+//! From an attempt to its record: diagnosis, and what is written of it. Pure: live and replayed
+//! attempts are judged alike.
+
+use crate::{
+    attribute::Attempt,
+    clock::Clock,
+    compose,
+    diagnose::{self, Outcome, Places},
+    record::{Connection, Failure},
+};
+
+/// What became of an attempt, as records have it.
+pub enum Judged {
+    /// It failed.
+    Failed(Box<Failure>),
+    /// It lost a race that another attempt won.
+    LostRace(Box<Connection>),
+    /// It came up, and ended in the ordinary way.
+    Closed(Box<Connection>),
+}
+
+/// Judges an attempt; `places` serves only to make commands ready to run.
+#[must_use]
+pub fn judge(attempt: &Attempt, places: &Places, clock: Clock) -> Judged {
+    let connection =
+        |outcome: &str, ended: &str| Box::new(compose::connection(attempt, outcome, ended, clock));
+    match diagnose::diagnose(attempt, places) {
+        Outcome::Failed(verdict) => {
+            Judged::Failed(Box::new(compose::failure(attempt, &verdict, clock)))
+        }
+        Outcome::LostRace { winner } => {
+            let ended = format!("gave up, since its attempt to {winner} came up first:");
+            Judged::LostRace(connection("abandoned", &ended))
+        }
+        Outcome::Closed => Judged::Closed(connection("closed", "had a connection to")),
+    }
+}

@@ -1,0 +1,236 @@
+//! Attribution and diagnosis of a recorded trace, as they were done live: the same events in the same
+//! order, and what was found out beside them. Pure: on any machine, without root.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::{
+    attribute::{Attempt, Enrichment, Tracker},
+    clock::Clock,
+    decode::wire,
+    diagnose::Places,
+    judge::{Judged, judge},
+    record::{Context, Failure, Header, Ledger, Record},
+};
+
+/// `--max-attempts` of a trace that does not say.
+const DEFAULT_ATTEMPTS: usize = 65_536;
+/// Verdicts that wait for the recorded ones to be compared with.
+const MAX_WAITING: usize = 65_536;
+
+/// Replays one trace, record by record.
+pub struct Replay {
+    run: Option<Run>,
+    /// Failures of the recording that came out as they were, and those that did not.
+    pub compared: Compared,
+    /// Events that were replayed.
+    pub events: u64,
+    /// The last ledger of the recording.
+    pub ledger: Option<Ledger>,
+    waiting: HashMap<String, Verdict>,
+}
+
+/// How replayed failures compare with the recorded ones; those that a filter left out of the
+/// recording are not compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// With the same cause and confidence.
+    pub same: u64,
+    /// With another one.
+    pub changed: u64,
+    /// Recorded, and not found again.
+    pub missing: u64,
+}
+
+/// What is compared of a failure.
+type Verdict = (String, crate::record::Confidence);
+
+/// One run of tcpwhy; its trace may have several parts.
+struct Run {
+    host: String,
+    boot_id: String,
+    time: String,
+    clock: Clock,
+    tracker: Tracker,
+    places: Places,
+    connections: bool,
+    /// It has what a replay needs.
+    scripted: bool,
+}
+
+impl Run {
+    fn new(header: &Header) -> Self {
+        Self {
+            host: header.host.clone(),
+            boot_id: header.boot_id.clone(),
+            time: header.time.clone(),
+            clock: Clock {
+                offset_ns: header.clock_offset_ns,
+            },
+            tracker: Tracker::new(DEFAULT_ATTEMPTS, false),
+            places: Places::default(),
+            connections: false,
+            scripted: false,
+        }
+    }
+
+    /// Parts of one run have the same header, but for their numbers.
+    fn goes_on_in(&self, header: &Header) -> bool {
+        (&self.host, &self.boot_id, &self.time) == (&header.host, &header.boot_id, &header.time)
+    }
+}
+
+impl Default for Replay {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Replay {
+    /// Begins.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            run: None,
+            compared: Compared::default(),
+            events: 0,
+            ledger: None,
+            waiting: HashMap::new(),
+        }
+    }
+
+    /// Takes one record of the trace, and hands out those that follow from it: failures, and with
+    /// `--all` of the recording connections.
+    ///
+    /// # Errors
+    /// What is wrong with the record, in one line; the replay may go on.
+    pub fn take(&mut self, record: Record, tell: &mut dyn FnMut(Record)) -> Result<(), String> {
+        match record {
+            Record::Header(header) => {
+                if self.run.as_ref().is_none_or(|run| !run.goes_on_in(&header)) {
+                    self.run = Some(Run::new(&header));
+                }
+            }
+            Record::Event(event) => {
+                if let Some(wire) = &event.wire {
+                    self.observe(wire)?;
+                }
+            }
+            Record::Context(context) => self.context(*context, tell)?,
+            Record::Failure(failure) => self.compare(&failure),
+            Record::Ledger(ledger) => self.ledger = Some(ledger),
+            Record::Trailer(trailer) => self.ledger = Some(trailer.ledger),
+            Record::Connection(_) | Record::Incident(_) | Record::Counters(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Whether the trace has what a replay needs.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.scripted)
+    }
+
+    fn run(&mut self) -> Result<&mut Run, String> {
+        self.run
+            .as_mut()
+            .ok_or_else(|| "there is no header before it: its clock is not known".to_owned())
+    }
+
+    fn observe(&mut self, wire: &serde_json::Value) -> Result<(), String> {
+        let event = wire::from_json(wire)?;
+        self.run()?.tracker.observe(event);
+        self.events += 1;
+        Ok(())
+    }
+
+    fn context(&mut self, context: Context, tell: &mut dyn FnMut(Record)) -> Result<(), String> {
+        match context {
+            Context::Run {
+                max_attempts,
+                connections,
+                own_netns,
+            } => {
+                let run = self.run()?;
+                let max_attempts = usize::try_from(max_attempts).unwrap_or(DEFAULT_ATTEMPTS);
+                run.tracker = Tracker::new(max_attempts, connections);
+                run.connections = connections;
+                run.places.own = own_netns;
+                run.scripted = true;
+            }
+            Context::Announced { wire } => self.observe(&wire)?,
+            Context::Ways { ways } => {
+                let known = &mut self.run()?.places.ways;
+                for way in ways {
+                    match way.way {
+                        Some(text) => known.insert(way.netns, text),
+                        None => known.remove(&way.netns),
+                    };
+                }
+            }
+            Context::Judged { now_ns, attempts } => self.judge(now_ns, attempts, tell)?,
+        }
+        Ok(())
+    }
+
+    fn judge(
+        &mut self,
+        now_ns: u64,
+        attempts: Vec<serde_json::Value>,
+        tell: &mut dyn FnMut(Record),
+    ) -> Result<(), String> {
+        // Of attempts whose beginnings were not seen, several may have the same key.
+        let mut enrichments: HashMap<_, VecDeque<Enrichment>> = HashMap::new();
+        for value in attempts {
+            let enrichment: Enrichment =
+                serde_json::from_value(value).map_err(|why| format!("judged: {why}"))?;
+            let same = enrichments.entry(enrichment.attempt).or_default();
+            same.push_back(enrichment);
+        }
+        if self.waiting.len() > MAX_WAITING {
+            self.waiting.clear();
+        }
+        let run = self.run()?;
+        run.scripted = true;
+        let mut failures = Vec::new();
+        for mut attempt in run.tracker.due(now_ns) {
+            // What was not judged then (its record is lost) is judged by its events alone.
+            let same = enrichments.get_mut(&(attempt.sk, attempt.start_ns));
+            if let Some(enrichment) = same.and_then(VecDeque::pop_front) {
+                enrichment.give(&mut attempt);
+            }
+            if let Some(record) = run.judge(&attempt) {
+                if let Record::Failure(failure) = &record {
+                    let verdict = (failure.cause.clone(), failure.confidence);
+                    failures.push((failure.id.clone(), verdict));
+                }
+                tell(record);
+            }
+        }
+        self.waiting.extend(failures);
+        Ok(())
+    }
+
+    /// A recorded failure follows what it was judged by.
+    fn compare(&mut self, recorded: &Failure) {
+        match self.waiting.remove(&recorded.id) {
+            Some((cause, confidence))
+                if (&cause, confidence) == (&recorded.cause, recorded.confidence) =>
+            {
+                self.compared.same += 1;
+            }
+            Some(_) => self.compared.changed += 1,
+            None => self.compared.missing += 1,
+        }
+    }
+}
+
+impl Run {
+    fn judge(&self, attempt: &Attempt) -> Option<Record> {
+        match judge(attempt, &self.places, self.clock) {
+            Judged::Failed(failure) => Some(Record::Failure(failure)),
+            Judged::LostRace(connection) | Judged::Closed(connection) => {
+                self.connections.then_some(Record::Connection(connection))
+            }
+        }
+    }
+}
