@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Where sentences of records are made.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 16] = [
     "src/attribute",
     "src/cause",
     "src/compose",
@@ -18,9 +18,13 @@ const SOURCES: [&str; 12] = [
     "src/enrich",
     "src/hook",
     "src/incident",
+    "src/join",
     "src/record",
     "src/record.rs",
+    "src/report",
     "src/session",
+    "src/show/text.rs",
+    "src/trace",
 ];
 
 #[path = "../src/redact/token.rs"]

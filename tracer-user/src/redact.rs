@@ -15,6 +15,7 @@ mod token;
 use std::net::IpAddr;
 
 use clap::Args;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 pub use self::pseudonym::Key;
@@ -68,8 +69,10 @@ fn secret(text: &str) -> Result<String, String> {
 /// What a field holds.
 #[derive(Clone, Copy)]
 enum Holds {
-    /// Words of tcpwhy or of the kernel: kept. The keys of a table too.
+    /// Words of tcpwhy or of the kernel: kept.
     Ours,
+    /// The same, keys and all, but for fields in it that have a line of their own.
+    Table,
     /// An address.
     Address,
     /// A name; what its pseudonym begins with.
@@ -91,7 +94,6 @@ const FIELDS: &[(&str, Holds)] = &[
     ("version", Holds::Ours),
     ("kernel", Holds::Ours),
     ("id", Holds::Ours),
-    ("incident", Holds::Ours),
     ("time", Holds::Ours),
     ("start", Holds::Ours),
     ("first", Holds::Ours),
@@ -113,14 +115,26 @@ const FIELDS: &[(&str, Holds)] = &[
     ("engine", Holds::Ours),
     ("packet", Holds::Ours),
     ("matched_by", Holds::Ours),
-    ("hooks", Holds::Ours),
-    ("by_cause", Holds::Ours),
-    ("by_errno", Holds::Ours),
-    ("by_drop_reason", Holds::Ours),
-    ("counters", Holds::Ours),
-    ("sysctls", Holds::Ours),
+    ("hooks", Holds::Table),
+    ("by_cause", Holds::Table),
+    ("by_errno", Holds::Table),
+    ("by_drop_reason", Holds::Table),
+    ("counters", Holds::Table),
+    ("sockets", Holds::Table),
+    ("sysctls", Holds::Table),
+    ("moved", Holds::Table),
+    ("since", Holds::Ours),
+    ("begun", Holds::Ours),
+    ("ended", Holds::Ours),
+    ("recorded_by", Holds::Ours),
+    ("joined_by", Holds::Ours),
+    ("failures", Holds::Ours),
+    ("incident", Holds::Ours),
     ("addr", Holds::Address),
     ("host", Holds::Name("host")),
+    ("hosts", Holds::Name("host")),
+    ("reference", Holds::Name("host")),
+    ("file", Holds::Name("file")),
     ("comm", Holds::Name("proc")),
     ("thread_comm", Holds::Name("proc")),
     ("exe", Holds::Path),
@@ -160,7 +174,15 @@ impl Redactor {
         if let Record::Header(header) = record {
             self.host = Some(header.host.clone()).filter(|host| !host.is_empty());
         }
-        let mut value = serde_json::to_value(record)?;
+        self.anything(record)
+    }
+
+    /// Whatever is made of records, and has fields named as theirs.
+    ///
+    /// # Errors
+    /// Where it cannot be told apart from its own form any more: never, by the fields of this crate.
+    pub fn anything<T: Serialize + DeserializeOwned>(&mut self, of: &T) -> serde_json::Result<T> {
+        let mut value = serde_json::to_value(of)?;
         let mut names = Names::default();
         self.collect(&value, None, &mut names);
         if let Some(host) = self.host.clone() {
@@ -176,12 +198,6 @@ impl Redactor {
         serde_json::from_value(value)
     }
 
-    /// Whatever text stands beside the records (a file's name): a sentence.
-    #[must_use]
-    pub fn text(&mut self, text: &str) -> String {
-        text::redact(self, &Names::default(), text)
-    }
-
     fn address(&mut self, addr: IpAddr) -> IpAddr {
         self.addresses.pseudonym(&self.key, addr)
     }
@@ -195,7 +211,7 @@ impl Redactor {
         match value {
             Value::Object(fields) => {
                 for (name, value) in fields {
-                    self.collect(value, field(name), names);
+                    self.collect(value, within(holds, name), names);
                 }
             }
             Value::Array(values) => {
@@ -204,7 +220,7 @@ impl Redactor {
                 }
             }
             Value::String(text) => match holds {
-                Some(Holds::Ours) => {
+                Some(Holds::Ours | Holds::Table) => {
                     names.kept.insert(text.clone());
                 }
                 // Addresses are known by their form.
@@ -222,9 +238,9 @@ impl Redactor {
     fn replace(&mut self, value: &mut Value, holds: Option<Holds>, names: &Names) {
         match value {
             Value::Object(fields) => {
-                let ours = matches!(holds, Some(Holds::Ours));
+                let ours = matches!(holds, Some(Holds::Table));
                 for (name, mut value) in std::mem::take(fields) {
-                    self.replace(&mut value, field(&name), names);
+                    self.replace(&mut value, within(holds, &name), names);
                     let name = if ours {
                         name
                     } else {
@@ -250,7 +266,7 @@ impl Redactor {
 
     fn pseudonym(&mut self, holds: Holds, text: &str) -> String {
         match holds {
-            Holds::Ours => text.to_owned(),
+            Holds::Ours | Holds::Table => text.to_owned(),
             Holds::Address => match text.parse() {
                 Ok(addr) => self.address(addr).to_string(),
                 Err(_) => self.word("addr", text),
@@ -313,6 +329,11 @@ impl Redactor {
     }
 }
 
+/// What a field of a structure holds.
+fn within(holds: Option<Holds>, name: &str) -> Option<Holds> {
+    field(name).or(holds.filter(|holds| matches!(holds, Holds::Table)))
+}
+
 fn field(name: &str) -> Option<Holds> {
     FIELDS
         .iter()
@@ -356,9 +377,11 @@ mod tests {
             match value {
                 Value::Object(fields) => fields
                     .iter()
-                    .for_each(|(name, value)| walk(value, field(name), found)),
+                    .for_each(|(name, value)| walk(value, within(holds, name), found)),
                 Value::Array(values) => values.iter().for_each(|value| walk(value, holds, found)),
-                Value::String(text) if !matches!(holds, None | Some(Holds::Ours)) => {
+                Value::String(text)
+                    if !matches!(holds, None | Some(Holds::Ours | Holds::Table)) =>
+                {
                     found.push(text.clone());
                 }
                 _ => {}
@@ -407,6 +430,7 @@ mod tests {
                 }
                 (Record::Ledger(before), Record::Ledger(after)) => assert_eq!(before, after),
                 (Record::Trailer(before), Record::Trailer(after)) => assert_eq!(before, after),
+                (Record::Counters(before), Record::Counters(after)) => assert_eq!(before, after),
                 _ => {}
             }
         }

@@ -4,24 +4,18 @@
 // A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::{
     collections::BTreeMap,
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Command, Output},
 };
 
 use serde_json::{Value, json};
 
-const TRACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixture/shop.jsonl");
-
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tcpwhy"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
+use common::{TRACE, originals, records, run};
 
 /// What an export writes, where it has nothing to complain of.
 fn export(arguments: &[&str]) -> String {
@@ -37,15 +31,6 @@ fn complaint(arguments: &[&str]) -> (i32, String) {
     let said = String::from_utf8(done.stderr).unwrap();
     assert_eq!(said.lines().count(), 1, "{said}");
     (done.status.code().unwrap(), said)
-}
-
-fn records(kind: &str) -> Vec<Value> {
-    fs::read_to_string(TRACE)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .filter(|record| record["type"] == kind)
-        .collect()
 }
 
 fn temporary(name: &str) -> PathBuf {
@@ -255,29 +240,6 @@ fn filters_and_limits_are_those_of_watch() {
     assert_eq!(count(&["--direction", "in"]), 0);
     assert_eq!(count(&["--count", "2"]), 2);
     assert_eq!(count(&["--duration", "2s"]), 1);
-}
-
-/// Every name and address of the trace, wherever it stands.
-fn originals() -> Vec<String> {
-    let mut found: Vec<String> = [
-        "shop", "backend", "checkout", "<b>x", "web-1", "s3cr3t", "/pay",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    for record in ["failure", "connection", "event"]
-        .iter()
-        .flat_map(|kind| records(kind))
-    {
-        for end in ["local", "remote"] {
-            found.extend(record["socket"][end]["addr"].as_str().map(str::to_owned));
-        }
-        for name in ["comm", "exe", "cmdline", "cgroup", "unit"] {
-            found.extend(record["process"][name].as_str().map(str::to_owned));
-        }
-    }
-    found.sort();
-    found.dedup();
-    found
 }
 
 #[test]

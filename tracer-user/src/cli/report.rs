@@ -5,11 +5,12 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 
 use super::{Common, value};
-use crate::{incident::Thresholds, report, report::window::Moment};
+use crate::{incident::Thresholds, redact::Redaction, report, report::window::Moment};
 
 const EXAMPLES: &str = "\
 Examples:
   tcpwhy report trace.jsonl                        the whole story
+  tcpwhy report trace.jsonl --format html --redact -o report.html   to hand on
   tcpwhy report trace.jsonl.zst --around 15:30     5 minutes before and after
   tcpwhy report trace.jsonl --incident F-20261123-001 --format markdown > ticket.md
   tcpwhy report web1.jsonl db1.jsonl               both ends of their connections as one story
@@ -58,6 +59,9 @@ pub struct Report {
     /// Show this failure or connection, with all that the trace holds of it
     #[arg(long, value_name = "ID")]
     pub connection: Option<String>,
+    /// Whether names go.
+    #[command(flatten)]
+    pub redaction: Redaction,
     /// When failures are an incident.
     #[command(flatten)]
     pub thresholds: Thresholds,

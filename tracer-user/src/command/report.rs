@@ -48,6 +48,9 @@ pub fn run(args: &Report) -> anyhow::Result<()> {
     if let (Some(id), []) = (&args.incident, report.incidents.as_slice()) {
         bail!("no incident has the id {id}: `tcpwhy report` without --incident lists them");
     }
+    if let Some(mut redactor) = args.redaction.redactor()? {
+        report = redactor.anything(&report)?;
+    }
     write(args, &report)
 }
 
@@ -102,11 +105,12 @@ fn words(args: &Report) -> Option<String> {
             let is_file = args.files.iter().any(|file| file.as_os_str() == word);
             match text.split('=').next().unwrap_or_default() {
                 // How it looks, not what it is about.
-                "--format" | "--output" | "-o" | "--color" => {
+                "--format" | "--output" | "-o" | "--color" | "--redact-key" => {
                     if !text.contains('=') {
                         words.next();
                     }
                 }
+                "--redact" => {}
                 _ if is_file => {}
                 _ => said.push(text),
             }

@@ -9,7 +9,6 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher as _, BuildHasherDefault},
     io::{self, Write},
-    net::SocketAddr,
     num::NonZeroUsize,
 };
 
@@ -160,14 +159,14 @@ impl ChromeTrace {
             Direction::Outbound => "to",
             Direction::Inbound => "from",
         };
-        let remote = escape(span.what).into_owned() + " " + arrow + " " + &text(span.socket.remote);
+        let name = format!("{} {arrow} {}", escape(span.what), span.socket.remote);
         let id = match connection_id(&self.hasher, self.host.0, span.socket) {
             Some(id) => id,
             None => hex(self.hasher.hash_one(span.id)),
         };
         let start_ns = start_ns(span.timing, end_ns);
         let entry = |ph, ns| Entry {
-            name: &remote,
+            name: &name,
             cat: CATEGORY,
             ph,
             ts: ns,
@@ -312,13 +311,6 @@ fn connection_id(hasher: &Hasher, host: u64, socket: &Socket) -> Option<String> 
 
 fn hex(number: u64) -> String {
     format!("{number:#x}")
-}
-
-fn text(end: Endpoint) -> String {
-    match end.port {
-        Some(port) => SocketAddr::new(end.addr, port).to_string(),
-        None => end.addr.to_string(),
-    }
 }
 
 #[cfg(test)]

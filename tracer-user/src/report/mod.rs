@@ -5,6 +5,7 @@ pub mod collect;
 mod conclude;
 pub mod connection;
 mod ends;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod model;
@@ -19,7 +20,12 @@ use std::io::{self, Write};
 use self::model::Report;
 
 /// Every format of reports, by the name that `--format` takes.
-pub static FORMATS: &[&Format] = &[&text::FORMAT, &markdown::FORMAT, &json::FORMAT];
+pub static FORMATS: &[&Format] = &[
+    &text::FORMAT,
+    &markdown::FORMAT,
+    &html::FORMAT,
+    &json::FORMAT,
+];
 
 /// A format of reports.
 #[derive(Debug)]
