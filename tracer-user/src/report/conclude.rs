@@ -207,9 +207,10 @@ impl Collector {
                 netns: Some(*netns),
                 name: name.clone(),
                 by,
+                tells_of_trouble: tells_of_trouble(name),
             })
             .collect();
-        moved.sort_by_key(|it| (!tells_of_trouble(&it.name), std::cmp::Reverse(it.by)));
+        moved.sort_by_key(|it| (!it.tells_of_trouble, std::cmp::Reverse(it.by)));
         moved.truncate(MOVED);
         moved
     }

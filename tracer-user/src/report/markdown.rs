@@ -273,6 +273,7 @@ fn moved(text: &mut String, report: &Report) {
     let lines: Vec<String> = report
         .moved
         .iter()
+        .filter(|moved| moved.tells_of_trouble)
         .take(2 * ROWS)
         .map(|moved| {
             let netns = moved

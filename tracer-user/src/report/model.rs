@@ -264,6 +264,8 @@ pub struct Moved {
     pub name: String,
     /// By how much it rose.
     pub by: u64,
+    /// By its name it counts what should not happen: drops, timeouts, resets and the like.
+    pub tells_of_trouble: bool,
 }
 
 /// Something that could not be seen, or is not shown.

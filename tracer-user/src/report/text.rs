@@ -1,11 +1,11 @@
 //! Text for a terminal: the whole story, the most important first.
 
 use anstyle::Style;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, ZonedDateTime, tz::TimeZone};
 
 use super::{
     Format, Look,
-    model::{Detail, OtherEnd, Overview, Report, Row, Source, Story, Table, Timeline},
+    model::{Detail, Moved, OtherEnd, Overview, Report, Row, Source, Story, Table, Timeline},
 };
 use crate::{
     clock::{time_of_day, utc_ns},
@@ -24,6 +24,7 @@ pub static FORMAT: Format = Format {
                 columns: look.columns,
             },
             zone: TimeZone::system(),
+            one_day: false,
             out: String::new(),
         };
         text.report(report);
@@ -41,11 +42,17 @@ const ROWS: usize = 15;
 struct Text {
     page: Page,
     zone: TimeZone,
+    /// All happened on one day: it is said once.
+    one_day: bool,
     out: String,
 }
 
 impl Text {
     fn report(&mut self, report: &Report) {
+        let ends = [&report.overview.first, &report.overview.last];
+        let days = ends.map(|time| time.as_deref().and_then(|time| zoned(time, &self.zone)));
+        self.one_day =
+            days[0].as_ref().map(ZonedDateTime::date) == days[1].as_ref().map(ZonedDateTime::date);
         self.overview(&report.overview, &report.incidents);
         for story in report.incidents.iter().take(TOLD) {
             self.story(story, report);
@@ -137,7 +144,7 @@ impl Text {
             self.page.paint(BOLD, &escape(&incident.id)),
             self.page.paint(style, &cause),
             doubt(confidence),
-            self.span(&incident.first, &incident.last),
+            self.time_of(&incident.first, &incident.last),
         )
     }
 
@@ -302,11 +309,16 @@ impl Text {
     }
 
     fn moved(&mut self, report: &Report) {
-        if report.moved.is_empty() {
+        let moved: Vec<&Moved> = report
+            .moved
+            .iter()
+            .filter(|it| it.tells_of_trouble)
+            .collect();
+        if moved.is_empty() {
             return;
         }
         self.heading("WHAT ELSE MOVED");
-        for moved in report.moved.iter().take(2 * ROWS) {
+        for moved in moved.into_iter().take(2 * ROWS) {
             let host = moved.host.as_deref().map_or("", |host| host);
             let at = if host.is_empty() { "" } else { "@" };
             let netns = moved
@@ -388,6 +400,13 @@ impl Text {
         }
     }
 
+    /// The day is left out where the headline has it.
+    fn time_of(&self, first: &str, last: &str) -> String {
+        let text = self.span(first, last);
+        let day = self.one_day.then(|| text.split_once(' ')).flatten();
+        day.map_or_else(|| text.clone(), |(_, time)| time.to_owned())
+    }
+
     fn span(&self, first: &str, last: &str) -> String {
         span(first, last, &self.zone)
     }
@@ -395,11 +414,7 @@ impl Text {
 
 /// `2026-11-23 18:31:02 to 18:33:10 (2 min 8 s)`.
 pub(super) fn span(first: &str, last: &str, zone: &TimeZone) -> String {
-    let zoned = |text: &str| {
-        let time: Option<Timestamp> = text.parse().ok();
-        time.map(|time| time.to_zoned_datetime(zone.clone()))
-    };
-    let (Some(from), Some(until)) = (zoned(first), zoned(last)) else {
+    let (Some(from), Some(until)) = (zoned(first, zone), zoned(last, zone)) else {
         return format!("{} to {}", escape(first), escape(last));
     };
     if from.strftime("%F %T").to_string() == until.strftime("%F %T").to_string() {
@@ -414,6 +429,11 @@ pub(super) fn span(first: &str, last: &str, zone: &TimeZone) -> String {
         .zip(utc_ns(last))
         .map_or(0, |(first, last)| last.abs_diff(first) / 1_000_000_000);
     format!("{} to {end} ({})", from.strftime("%F %T"), length(between))
+}
+
+fn zoned(rfc3339: &str, zone: &TimeZone) -> Option<ZonedDateTime> {
+    let time: Timestamp = rfc3339.parse().ok()?;
+    Some(time.to_zoned_datetime(zone.clone()))
 }
 
 /// `45 s`, `2 min 8 s`, `3 h 5 min`, `2 d 1 h`.
