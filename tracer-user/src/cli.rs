@@ -468,6 +468,18 @@ mod tests {
             ("tcpwhy watch --color red", &["auto, always, never"]),
             ("tcpwhy --duration 30", &["500ms, 30s"]),
             ("tcpwhy --pid x", &["--pid"]),
+            ("tcpwhy record", &["--output", "tcpwhy record --help"]),
+            ("tcpwhy record -o x --memory 1MiB", &["--last"]),
+            ("tcpwhy record -o x --on-burst 3/1", &["--last"]),
+            (
+                "tcpwhy record -o x --last 1m --rotate-size 1MiB",
+                &["--last", "--rotate-size"],
+            ),
+            (
+                "tcpwhy record -o x --last 1m --on-burst 3",
+                &["N/SECONDS such as 20/10"],
+            ),
+            ("tcpwhy replay", &["FILE"]),
             ("tcpwhy wach", &["watch"]),
         ] {
             let said = error(line);

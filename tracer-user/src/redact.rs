@@ -20,7 +20,7 @@ use serde_json::Value;
 
 pub use self::pseudonym::Key;
 use self::{address::Addresses, text::Names};
-use crate::record::Record;
+use crate::record::{self, Context, Record};
 
 /// Whether to take names out, and by which key: flags of the commands that write traces.
 #[derive(Args, Clone, Debug, Default)]
@@ -174,7 +174,10 @@ impl Redactor {
         if let Record::Header(header) = record {
             self.host = Some(header.host.clone()).filter(|host| !host.is_empty());
         }
-        self.anything(record)
+        match without_script(record) {
+            Some(record) => self.anything(&record),
+            None => self.anything(record),
+        }
     }
 
     /// Whatever is made of records, and has fields named as theirs.
@@ -329,6 +332,30 @@ impl Redactor {
     }
 }
 
+/// What only a replay needs is full of names in other forms (hexadecimal digits): it goes. `None` for
+/// a record that has nothing of it.
+fn without_script(record: &Record) -> Option<Record> {
+    Some(match record {
+        Record::Event(event) if event.wire.is_some() => {
+            let event = record::Event {
+                wire: None,
+                ..(**event).clone()
+            };
+            Record::Event(Box::new(event))
+        }
+        Record::Context(context) => Record::Context(Box::new(match &**context {
+            Context::Run { .. } => return None,
+            Context::Announced { .. } => Context::Announced { wire: Value::Null },
+            Context::Ways { .. } => Context::Ways { ways: Vec::new() },
+            Context::Judged { now_ns, .. } => Context::Judged {
+                now_ns: *now_ns,
+                attempts: Vec::new(),
+            },
+        })),
+        _ => return None,
+    })
+}
+
 /// What a field of a structure holds.
 fn within(holds: Option<Holds>, name: &str) -> Option<Holds> {
     field(name).or(holds.filter(|holds| matches!(holds, Holds::Table)))
@@ -353,7 +380,10 @@ fn is_common_device(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{record::Process, show::sample};
+    use crate::{
+        record::{Process, Way},
+        show::sample,
+    };
 
     fn redactor() -> Redactor {
         Redactor::new(Key::from_secret("test"))
@@ -490,5 +520,35 @@ mod tests {
             panic!("no failure")
         };
         assert!(!failure.missing[0].contains("certain"), "{failure:?}");
+    }
+
+    #[test]
+    fn what_only_a_replay_needs_goes() {
+        let mut event = sample::event();
+        event.wire = Some(serde_json::json!({"fields": {"comm": "6375726c"}}));
+        let redacted = redactor().record(&Record::Event(Box::new(event))).unwrap();
+        let text = serde_json::to_string(&redacted).unwrap();
+        assert!(!text.contains("6375726c"), "{text}");
+        for context in [
+            Context::Announced {
+                wire: serde_json::json!({"fields": {"comm": "6375726c"}}),
+            },
+            Context::Judged {
+                now_ns: 1,
+                attempts: vec![serde_json::json!({"cgroup": "6375726c"})],
+            },
+            Context::Ways {
+                ways: vec![Way {
+                    netns: 1,
+                    way: Some("ip netns exec 6375726c ".to_owned()),
+                }],
+            },
+        ] {
+            let redacted = redactor()
+                .record(&Record::Context(Box::new(context)))
+                .unwrap();
+            let text = serde_json::to_string(&redacted).unwrap();
+            assert!(!text.contains("6375726c"), "{text}");
+        }
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::{Attempt, Identity, RouteAnswer};
+use super::{
+    attempt::{Attempt, Identity, RouteAnswer},
+    evidence::Evidence,
+};
 
 /// All of an attempt that does not come from events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +38,8 @@ impl Enrichment {
     /// That of an attempt.
     #[must_use]
     pub fn of(attempt: &Attempt) -> Self {
-        // Whoever adds a field has to say here where it comes from.
+        // Whoever adds a field has to say here whether it comes from events: else it belongs to what
+        // is recorded, and given back.
         let Attempt {
             sk,
             start_ns,
@@ -44,7 +48,16 @@ impl Enrichment {
             identity,
             cgroup,
             end: _,
-            evidence: _,
+            evidence:
+                Evidence {
+                    drops: _,
+                    icmp: _,
+                    resets_sent: _,
+                    resets_received: _,
+                    soft_errors: _,
+                    retransmits: _,
+                    synack_retransmits: _,
+                },
             route,
             lost,
         } = attempt;
