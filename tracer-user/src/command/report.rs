@@ -67,7 +67,10 @@ fn open(args: &Report) -> anyhow::Result<Vec<Reader>> {
         reader.begin();
         readers.push(reader);
     }
-    readers.sort_by_cached_key(|reader| reader.header().map(|header| header.time.clone()));
+    readers.sort_by_cached_key(|reader| {
+        let header = reader.header();
+        header.map(|header| (header.time.clone(), header.part))
+    });
     Ok(readers)
 }
 

@@ -34,7 +34,8 @@ pub struct Thresholds {
     /// An incident is over after so long without a failure
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = value::duration)]
     pub incident_quiet: Duration,
-    /// Critical: so many attempts in a row to one destination failed
+    /// Critical: so many attempts in a row to one destination failed (without --all: failures with
+    /// no longer pause between them than --incident-quiet)
     #[arg(
         long,
         value_name = "N",

@@ -16,6 +16,8 @@ pub(super) struct Share {
     streak: u32,
     /// When the first of them began.
     streak_ns: i64,
+    /// When the last one failed.
+    failed_ns: i64,
     window: i64,
     now: Counts,
     before: Counts,
@@ -51,8 +53,20 @@ pub(super) struct Standing {
 }
 
 impl Share {
-    /// A failed attempt.
-    pub(super) fn failed(&mut self, utc_ns: i64, start_ns: i64, limits: &Thresholds) -> Standing {
+    /// A failed attempt. Where attempts that succeed are not told, a quiet time ends a row: failures
+    /// that are far apart are hardly one after the other.
+    pub(super) fn failed(
+        &mut self,
+        utc_ns: i64,
+        start_ns: i64,
+        successes_known: bool,
+        limits: &Thresholds,
+    ) -> Standing {
+        let quiet_ns = nanos(limits.incident_quiet);
+        if !successes_known && utc_ns.saturating_sub(self.failed_ns) > quiet_ns {
+            self.streak = 0;
+        }
+        self.failed_ns = self.failed_ns.max(utc_ns);
         if self.streak == 0 || start_ns < self.streak_ns {
             self.streak_ns = start_ns;
         }

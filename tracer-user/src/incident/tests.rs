@@ -163,6 +163,22 @@ fn three_in_a_row_are_critical_and_without_successes_it_says_what_is_not_known()
 }
 
 #[test]
+fn failures_that_are_far_apart_are_no_row_unless_nothing_succeeds() {
+    let apart = [0, 3600, 7200].map(at);
+    assert!(
+        groups(&apart)
+            .iter()
+            .all(|group| group.severity == Severity::Info)
+    );
+    let mut tracker = Tracker::offline(Thresholds::default(), true);
+    apart.iter().for_each(|failure| {
+        tracker.failed(failure);
+    });
+    let last = tracker.finish().pop().unwrap();
+    assert_eq!(last.severity, Severity::Critical);
+}
+
+#[test]
 fn a_success_in_between_breaks_the_row_but_an_older_one_does_not() {
     for (began, expected) in [(1, Severity::Info), (-100, Severity::Critical)] {
         let mut tracker = Tracker::offline(Thresholds::default(), true);

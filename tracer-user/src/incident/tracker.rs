@@ -99,12 +99,12 @@ impl Tracker {
         whole: impl FnOnce() -> Option<Box<Failure>>,
     ) -> u64 {
         self.pass(attempt.utc_ns);
-        let limits = self.limits;
+        let (limits, known) = (self.limits, self.successes_known);
         let standing = if attempt.severity == Severity::Info {
             Standing::default()
         } else {
             self.share(attempt.destination)
-                .failed(attempt.utc_ns, attempt.start_ns, &limits)
+                .failed(attempt.utc_ns, attempt.start_ns, known, &limits)
         };
         let key = attempt.fingerprint(&self.seeds);
         if !self.open.contains(&key) {

@@ -102,7 +102,11 @@ fn life(detail: &Detail) -> Option<(Socket, i64, i64)> {
     };
     let end = utc_ns(time)?;
     let start = timing.start.as_deref().and_then(utc_ns).unwrap_or(end);
-    Some((socket.clone(), start - MARGIN_NS, end + MARGIN_NS))
+    Some((
+        socket.clone(),
+        start.saturating_sub(MARGIN_NS),
+        end.saturating_add(MARGIN_NS),
+    ))
 }
 
 fn add_events(detail: &mut Detail, file: &Path) -> io::Result<()> {

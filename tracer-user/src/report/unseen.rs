@@ -4,12 +4,19 @@ use super::{
     collect::Collector,
     model::{Gap, Source, Unseen},
 };
-use crate::{show::text::losses, trace::Fault};
+use crate::{record::Ledger, show::text::losses, trace::Fault};
 
 /// Every gap, those that may hide failures first.
 pub(super) fn gaps(collector: &Collector) -> Vec<Unseen> {
     let mut gaps = Vec::new();
-    for source in &collector.sources {
+    for (nth, source) in collector.sources.iter().enumerate() {
+        // The ledgers of the parts of one run count from its beginning.
+        let goes_on = collector.sources[nth + 1..].iter().any(|later| {
+            source.begun.is_some() && (&later.host, &later.begun) == (&source.host, &source.begun)
+        });
+        if let Some(ledger) = source.ledger.as_ref().filter(|_| !goes_on) {
+            of_ledger(&source.file, ledger, &mut gaps);
+        }
         of_source(source, &mut gaps);
     }
     let mut add = |kind, text: String| {
@@ -58,31 +65,36 @@ pub(super) fn gaps(collector: &Collector) -> Vec<Unseen> {
     gaps
 }
 
+fn of_ledger(file: &str, ledger: &Ledger, gaps: &mut Vec<Unseen>) {
+    let mut add = |kind, text: String| {
+        let of = Some(file.to_owned());
+        gaps.push(Unseen { kind, of, text });
+    };
+    for text in losses(ledger) {
+        add(Gap::Lost, text);
+    }
+    if ledger.failures_filtered > 0 {
+        let text = format!(
+            "{} failures were filtered out while recording",
+            ledger.failures_filtered
+        );
+        add(Gap::Filtered, text);
+    }
+    if ledger.failures_pending > 0 {
+        let text = format!(
+            "{} failures were still under way when recording ended",
+            ledger.failures_pending
+        );
+        add(Gap::CutShort, text);
+    }
+}
+
 fn of_source(source: &Source, gaps: &mut Vec<Unseen>) {
     let of = Some(source.file.clone());
     let mut add = |kind, text: String| {
         let of = of.clone();
         gaps.push(Unseen { kind, of, text });
     };
-    if let Some(ledger) = &source.ledger {
-        for text in losses(ledger) {
-            add(Gap::Lost, text);
-        }
-        if ledger.failures_filtered > 0 {
-            let text = format!(
-                "{} failures were filtered out while recording",
-                ledger.failures_filtered
-            );
-            add(Gap::Filtered, text);
-        }
-        if ledger.failures_pending > 0 {
-            let text = format!(
-                "{} failures were still under way when recording ended",
-                ledger.failures_pending
-            );
-            add(Gap::CutShort, text);
-        }
-    }
     for missing in &source.degraded {
         let text = format!("{}: {}; {}", missing.what, missing.why, missing.effect);
         add(Gap::Degraded, text);
