@@ -26,6 +26,8 @@ pub struct Story {
     pub outcomes: Vec<String>,
     /// How it ended.
     pub status: ExitStatus,
+    /// The first process beside it; 0 where there was none.
+    pub daemon: u32,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +124,7 @@ pub fn run(line: CommandLine<'_>, mut command: Command) -> Result<Story> {
         comm: line.comm().to_owned(),
         outcomes,
         status: done.status,
+        daemon: 0,
     })
 }
 

@@ -191,6 +191,27 @@ fn one(findings: &mut Findings, scenario: &Scenario, lab: &Lab, story: &Story, f
     findings.check(!row.reset || resets > 0, "resets", "at least one", resets);
     let told = !failure.summary.is_empty() && !failure.why.is_empty() && !failure.fix.is_empty();
     findings.check(told, "summary, why and fix", "said", &failure.summary);
+    let says = row.says.replace("$daemon", &story.daemon.to_string());
+    let said = failure.why.iter().any(|link| is_like(&says, link));
+    let got = failure.why.join(" / ");
+    findings.check(says.is_empty() || said, "why", says, got);
+}
+
+/// Whether a text is as a pattern says, in which `*` stands for anything.
+fn is_like(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
+    let mut last = None;
+    for part in parts {
+        let Some(at) = rest.find(part) else {
+            return false;
+        };
+        rest = &rest[at + part.len()..];
+        last = Some(part);
+    }
+    rest.is_empty() || last == Some("")
 }
 
 fn process(findings: &mut Findings, scenario: &Scenario, story: &Story, failure: &Failure) {

@@ -136,6 +136,7 @@ impl Lab {
                 format!("{}{}", s, if v6 { "/64" } else { "0/24" }),
             ),
             ("lo", if v6 { "::1" } else { "127.0.0.1" }.to_owned()),
+            ("other_any", if v6 { "0.0.0.0" } else { "::" }.to_owned()),
             (
                 "url",
                 if v6 {

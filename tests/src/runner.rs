@@ -113,7 +113,7 @@ pub fn happen(scenario: &Scenario, tracer: Option<&Tracer>) -> Result<Happened> 
 /// All that stands around a client: gone when dropped.
 #[derive(Debug)]
 struct Stage {
-    _daemons: Vec<Daemon>,
+    daemons: Vec<Daemon>,
     _limit: Option<Limit>,
     blocked: Blocked,
 }
@@ -141,7 +141,7 @@ impl Stage {
         }
         let limit = row.exclusive.then(Limit::conntrack).transpose()?;
         Ok(Self {
-            _daemons: daemons,
+            daemons,
             _limit: limit,
             blocked,
         })
@@ -152,7 +152,9 @@ impl Stage {
         let line = CommandLine(scenario.row.client);
         let cgroup = self.blocked.procs(Place::Client);
         let command = line.command(lab, Place::Client, scenario.family, cgroup.as_deref())?;
-        client::run(line, command)
+        let mut story = client::run(line, command)?;
+        story.daemon = self.daemons.first().map_or(0, Daemon::pid);
+        Ok(story)
     }
 }
 

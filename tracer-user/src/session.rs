@@ -3,6 +3,7 @@
 
 mod book;
 mod firewall;
+mod nearby;
 mod script;
 mod ways;
 
@@ -42,6 +43,7 @@ pub struct Session {
     tracker: Tracker,
     routes: Routes,
     firewalls: firewall::Firewalls,
+    neighbourhood: nearby::Neighbourhood,
     ways: ways::Ways,
     script: Script,
     cgroups: Cgroups,
@@ -86,6 +88,7 @@ impl Session {
             tracker: Tracker::new(max_attempts, wanted.connections),
             routes: Routes::default(),
             firewalls: firewall::Firewalls::default(),
+            neighbourhood: nearby::Neighbourhood::default(),
             ways: ways::Ways::new(),
             script: Script::new(max_attempts, wanted.connections),
             cgroups: Cgroups::default(),
@@ -306,6 +309,7 @@ impl Session {
         for attempt in &mut due {
             let cgroup_id = attempt.process_owner().map(|owner| owner.cgroup_id);
             attempt.cgroup = cgroup_id.and_then(|id| self.cgroups.path(id).map(str::to_owned));
+            self.neighbourhood.enrich(attempt);
             self.ways.look_for(attempt);
         }
         if self.wanted.replay {

@@ -76,5 +76,28 @@ pub(super) fn rows() -> Vec<Row> {
             "translated by the client to a port where nobody listens",
         )
         .nft(Client, "output", "tcp dport 8080 dnat $nfip to $url:9090"),
+        refused(
+            "02",
+            "refused-other-address",
+            "the service listens on another address of the server only",
+        )
+        .daemon(Server, "listen.py 8080 --on $lo")
+        .says("python3[$daemon] listens on *:8080 only"),
+        refused(
+            "02",
+            "refused-other-family",
+            "the service listens for the other family only",
+        )
+        .daemon(Server, "listen.py 8080 --on $other_any")
+        .says("python3[$daemon] listens on *:8080, for IPv* only*"),
+        refused(
+            "02",
+            "refused-other-namespace",
+            "the service listens in another network namespace only",
+        )
+        .client("connect.py $s 7707", ("s", 7707))
+        .daemon(Router, "listen.py 7707")
+        .says("python3[$daemon] listens on [::]:7707 in network namespace *")
+        .alone(),
     ]
 }

@@ -88,6 +88,7 @@ pub struct Row {
     pub(crate) about: &'static str,
     pub(crate) families: &'static [Family],
     pub(crate) exclusive: bool,
+    pub(crate) alone: bool,
     pub(crate) steps: Vec<Step>,
     pub(crate) block: Option<Block>,
     pub(crate) client: &'static str,
@@ -104,6 +105,7 @@ pub struct Row {
     pub(crate) thread: Option<&'static str>,
     pub(crate) mapped: bool,
     pub(crate) exit: i32,
+    pub(crate) says: &'static str,
 }
 
 /// A row: number of the experiment, name, what happens. Port 8080 of the server is connected to,
@@ -115,6 +117,7 @@ pub(super) fn row(number: &'static str, name: &'static str, about: &'static str)
         about,
         families: &[Family::Ipv4, Family::Ipv6],
         exclusive: false,
+        alone: false,
         steps: Vec::new(),
         block: None,
         client: "connect.py $s 8080",
@@ -131,6 +134,7 @@ pub(super) fn row(number: &'static str, name: &'static str, about: &'static str)
         thread: None,
         mapped: false,
         exit: 0,
+        says: "",
     }
 }
 
@@ -219,7 +223,13 @@ impl Row {
         self
     }
 
-    /// Changes something host-wide: no other lab runs beside it.
+    /// No other lab runs beside it.
+    pub(super) fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    /// Lowers the host's limit of connection tracking: no other lab runs beside it.
     pub(super) fn exclusive(mut self) -> Self {
         self.exclusive = true;
         self
@@ -274,6 +284,12 @@ impl Row {
     /// A reset must be among the evidence.
     pub(super) fn reset(mut self) -> Self {
         self.reset = true;
+        self
+    }
+
+    /// A link of `why`: `*` stands for anything, `$daemon` for the pid of the first process beside.
+    pub(super) fn says(mut self, link: &'static str) -> Self {
+        self.says = link;
         self
     }
 
@@ -351,6 +367,6 @@ impl Scenario {
     /// Whether nothing else may run beside it.
     #[must_use]
     pub fn exclusive(&self) -> bool {
-        self.row.exclusive
+        self.row.exclusive || self.row.alone
     }
 }

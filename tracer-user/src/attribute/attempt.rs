@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tracer_ebpf::event::{Owner, Process, State, Tuple, Unsent, owner_flag, seen_by};
 
-use super::evidence::Evidence;
+use super::{evidence::Evidence, nearby::Nearby};
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +64,8 @@ pub struct Attempt {
     pub evidence: Evidence,
     /// For attempts that never came to a SYN.
     pub route: Option<RouteAnswer>,
+    /// Where this host refused it: what listens on the same port.
+    pub nearby: Option<Arc<Nearby>>,
     /// Events that may have been lost while it lived.
     pub lost: u64,
 }

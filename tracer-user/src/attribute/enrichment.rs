@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     attempt::{Attempt, Identity, RouteAnswer},
     evidence::Evidence,
+    nearby::Nearby,
 };
 
 /// All of an attempt that does not come from events.
@@ -25,6 +26,9 @@ pub struct Enrichment {
     /// [`Attempt::route`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<RouteAnswer>,
+    /// [`Attempt::nearby`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearby: Option<Nearby>,
     /// [`Attempt::lost`].
     #[serde(skip_serializing_if = "is_zero")]
     pub lost: u64,
@@ -59,6 +63,7 @@ impl Enrichment {
                     synack_retransmits: _,
                 },
             route,
+            nearby,
             lost,
         } = attempt;
         Self {
@@ -66,6 +71,7 @@ impl Enrichment {
             identity: identity.as_deref().cloned(),
             cgroup: cgroup.clone(),
             route: route.clone(),
+            nearby: nearby.as_deref().cloned(),
             lost: *lost,
         }
     }
@@ -75,6 +81,7 @@ impl Enrichment {
         attempt.identity = self.identity.map(Arc::new);
         attempt.cgroup = self.cgroup;
         attempt.route = self.route;
+        attempt.nearby = self.nearby.map(Arc::new);
         attempt.lost = self.lost;
     }
 }

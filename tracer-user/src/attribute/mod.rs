@@ -7,11 +7,13 @@ mod attempt;
 mod enrichment;
 mod evidence;
 mod loose;
+mod nearby;
 mod tracker;
 
 pub use self::{
     attempt::{Attempt, End, Identity, RouteAnswer},
     enrichment::Enrichment,
     evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way, is_down},
+    nearby::{ListenerHolder, Nearby, NearbyListener},
     tracker::{HOLD_NS, Tracker},
 };

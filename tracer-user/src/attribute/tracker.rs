@@ -351,6 +351,7 @@ impl Tracker {
             end,
             evidence: open.evidence.other,
             route: None,
+            nearby: None,
             lost: 0,
         };
         attempt.remember_ends();

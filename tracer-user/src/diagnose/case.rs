@@ -186,6 +186,18 @@ impl<'a> Case<'a> {
         !self.attempt.evidence.resets_received.is_empty()
     }
 
+    /// This host sent the RST: the network namespace, and what the SYN had reached there, which
+    /// address translation may have made another address than the application asked for.
+    pub(super) fn refused_here(&self) -> Option<(u32, SocketAddr)> {
+        let drop = self.drops(|drop| drop.reason() == "NO_SOCKET").next();
+        let sent = self.attempt.evidence.resets_sent.first();
+        let netns = drop
+            .map(|drop| drop.netns)
+            .or_else(|| sent.map(|reset| reset.netns))?;
+        let translated = drop.and_then(|drop| drop.translated);
+        Some((netns, translated.map_or(self.remote(), |(_, to)| to)))
+    }
+
     /// The last soft error that was reported while it was connecting, or that was left at its end.
     pub(super) fn soft_error(&self) -> Option<i32> {
         let left = self

@@ -57,6 +57,15 @@ pub fn diagnose(attempt: &Attempt, places: &Places) -> Outcome {
     Outcome::Failed(Box::new(conclude(&case, finding, stuck_on)))
 }
 
+/// Where an attempt was refused by a RST of this host itself: in which network namespace, and which
+/// address and port it had reached there.
+#[must_use]
+pub fn refused_here(attempt: &Attempt) -> Option<(u32, std::net::SocketAddr)> {
+    let places = Places::default();
+    let case = Case::new(attempt, &places);
+    case.was_reset().then(|| case.refused_here()).flatten()
+}
+
 fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str>) -> Verdict {
     if case.attempt.lost > 0 {
         finding.confidence = finding.confidence.min(Confidence::Likely);

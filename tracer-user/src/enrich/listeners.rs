@@ -120,6 +120,32 @@ impl Listeners {
     }
 }
 
+/// The listeners of every network namespace of this host, as of now; the question ends after
+/// `patience`. Also how many namespaces were not asked.
+///
+/// # Errors
+/// Where no namespace could be asked.
+pub fn everywhere(patience: Duration) -> anyhow::Result<(Vec<Listener>, usize)> {
+    let (answers, left) = netns::within_each(patience, ask)?;
+    let asked = answers.len();
+    let mut all = Vec::new();
+    let mut failed = None;
+    let mut failures = 0;
+    for answer in answers {
+        match answer {
+            Ok(listeners) => all.extend(listeners),
+            Err(why) => {
+                failures += 1;
+                failed = Some(why);
+            }
+        }
+    }
+    match failed {
+        Some(why) if failures == asked => Err(why),
+        _ => Ok((all, left + failures)),
+    }
+}
+
 /// In the network namespace of this thread. A kernel without IPv6 knows no such listeners.
 fn ask(netns: u32) -> anyhow::Result<Vec<Listener>> {
     let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;

@@ -34,7 +34,9 @@ impl Ways {
     /// Looks for ways into every namespace that an attempt's evidence names.
     pub(super) fn look_for(&mut self, attempt: &Attempt) {
         let drops = attempt.evidence.drops.iter().map(|drop| drop.netns);
-        let mut all = drops.chain([attempt.tuple().netns]);
+        let nearby = attempt.nearby.iter();
+        let nearby = nearby.flat_map(|nearby| nearby.listeners.iter().map(|it| it.netns));
+        let mut all = drops.chain(nearby).chain([attempt.tuple().netns]);
         if all.any(|netns| self.places.way(netns).is_none()) {
             self.look();
         }

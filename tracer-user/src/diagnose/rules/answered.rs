@@ -1,7 +1,10 @@
 //! Somebody answered with an error: a RST, or ICMP.
 
+use std::net::SocketAddr;
+
+use super::nearby;
 use crate::{
-    attribute::{IcmpSeen, SeenDrop},
+    attribute::IcmpSeen,
     diagnose::{case::Case, finding::Finding, fix},
     errno,
     record::Confidence,
@@ -26,12 +29,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
 fn refused(case: &Case<'_>) -> Finding {
     let remote = case.remote();
     let port = remote.port();
-    let here = case.drops(|drop| drop.reason() == "NO_SOCKET").next();
-    let sent_here = case.attempt.evidence.resets_sent.first();
-    let netns = here
-        .map(|drop| drop.netns)
-        .or_else(|| sent_here.map(|reset| reset.netns));
-    let Some(netns) = netns else {
+    let Some((netns, reached)) = case.refused_here() else {
         return Finding::new(
             "connection-refused",
             Confidence::Certain,
@@ -42,16 +40,13 @@ fn refused(case: &Case<'_>) -> Finding {
         .fix(format!("on {}: ss -ltn 'sport = {port}'", remote.ip()))
         .fix("start the service, or correct the address and the port");
     };
-    refused_here(case, netns, here)
+    refused_here(case, netns, reached)
 }
 
 /// This host sent the RST, in some network namespace; address translation may have led the SYN to
 /// another address than the application asked for.
-fn refused_here(case: &Case<'_>, netns: u32, here: Option<&SeenDrop>) -> Finding {
+fn refused_here(case: &Case<'_>, netns: u32, reached: SocketAddr) -> Finding {
     let asked = case.remote();
-    let reached = here
-        .and_then(|drop| drop.translated)
-        .map_or(asked, |(_, to)| to);
     let place = case.elsewhere(netns);
     let mut finding = Finding::new(
         "connection-refused",
@@ -65,13 +60,11 @@ fn refused_here(case: &Case<'_>, netns: u32, here: Option<&SeenDrop>) -> Finding
             "address translation had led it from {asked} to {reached}"
         ));
     }
-    finding
-        .why(format!(
-            "this host sent the RST: no socket for {reached} in netns {netns} (NO_SOCKET, joined by \
-             addresses and initial sequence number)"
-        ))
-        .fix(format!("{}ss -ltnp 'sport = {}'", case.way(netns), reached.port()))
-        .fix("start the service, or correct the address and the port")
+    finding = finding.why(format!(
+        "this host sent the RST: no socket for {reached} in netns {netns} (NO_SOCKET, joined by \
+         addresses and initial sequence number)"
+    ));
+    nearby::say(case, finding, netns, reached)
 }
 
 /// ICMP type (RFC 792).

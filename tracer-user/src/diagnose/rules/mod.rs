@@ -5,6 +5,7 @@ mod answered;
 mod dropped;
 mod firewall;
 mod gave_up;
+mod nearby;
 mod ports;
 mod silence;
 mod unsent;

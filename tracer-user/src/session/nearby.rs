@@ -1,0 +1,192 @@
+//! Asks what listens near a refusal by this host: only when one occurs, and seldom.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    attribute::{Attempt, ListenerHolder, Nearby, NearbyListener},
+    diagnose,
+    enrich::{
+        holders::{Answer, Holders},
+        listeners::{self, Listener, Listeners},
+        netns,
+    },
+};
+
+/// An answer, and a look at the namespace that refused, serve the refusals of so long: what began to
+/// listen before a refusal must not be missing.
+const FRESH: Duration = Duration::from_millis(50);
+/// Answers remembered at most.
+const MAX_KNOWN: usize = 1024;
+/// Listeners told of at most.
+const MAX_TOLD: usize = 3;
+/// Asking all network namespaces ends after so long: records wait meanwhile.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// It is done again after so many times as long: a tenth of one CPU at most.
+const APART: u32 = 10;
+/// Processes of a listener's own namespace that are looked at before all of the host are.
+const MAX_MEMBERS: usize = 64;
+
+/// What all namespaces answered.
+struct Survey {
+    listeners: Vec<Listener>,
+    /// Why not all of them did.
+    unknown: Option<Arc<str>>,
+    began: Instant,
+    /// Not before then are they asked again.
+    again: Instant,
+}
+
+impl Survey {
+    fn make() -> Self {
+        let began = Instant::now();
+        let (listeners, unknown) = match listeners::everywhere(PATIENCE) {
+            Ok((listeners, 0)) => (listeners, None),
+            Ok((listeners, left)) => {
+                let why = format!("{left} network namespaces did not answer");
+                (listeners, Some(why.into()))
+            }
+            Err(why) => (Vec::new(), Some(format!("{why:#}").into())),
+        };
+        Self {
+            listeners,
+            unknown,
+            began,
+            again: Instant::now() + APART * began.elapsed(),
+        }
+    }
+}
+
+/// Looks, and remembers for a moment.
+#[derive(Default)]
+pub(super) struct Neighbourhood {
+    listeners: Listeners,
+    holders: Holders,
+    known: HashMap<(u32, SocketAddr), (Instant, Arc<Nearby>)>,
+    /// When namespaces that refused were looked at.
+    looked: HashMap<u32, Instant>,
+    survey: Option<Survey>,
+}
+
+impl Neighbourhood {
+    /// Adds to an attempt that this host refused what listens on the same port.
+    pub(super) fn enrich(&mut self, attempt: &mut Attempt) {
+        if let Some((netns, reached)) = diagnose::refused_here(attempt)
+            && netns != 0
+        {
+            attempt.nearby = Some(self.of(netns, reached));
+        }
+    }
+
+    fn of(&mut self, netns: u32, reached: SocketAddr) -> Arc<Nearby> {
+        let key = (netns, reached);
+        if let Some((since, known)) = self.known.get(&key)
+            && since.elapsed() < FRESH
+        {
+            return Arc::clone(known);
+        }
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        let nearby = Arc::new(self.look(netns, reached));
+        self.known
+            .insert(key, (Instant::now(), Arc::clone(&nearby)));
+        nearby
+    }
+
+    fn look(&mut self, netns: u32, reached: SocketAddr) -> Nearby {
+        let port = reached.port();
+        let (mut found, mut unknown) = match self.here(netns, port) {
+            Ok(found) if found.is_empty() => self.elsewhere(netns, port),
+            Ok(found) => (found, None),
+            Err(why) => (Vec::new(), Some(why)),
+        };
+        // What takes the SYN by now says most, then what anybody can reach.
+        found.sort_by_key(|it| {
+            let takes = it.takes(reached.ip(), port);
+            (!takes, !it.addr.is_unspecified(), it.addr)
+        });
+        let more = found.len().saturating_sub(MAX_TOLD);
+        found.truncate(MAX_TOLD);
+        let told = found.iter().filter_map(|it| self.tell(it, netns, reached));
+        let listeners: Vec<_> = told.collect();
+        if listeners.len() < found.len() && unknown.is_none() {
+            unknown = Some("a listener was gone a moment later".into());
+        }
+        Nearby {
+            listeners,
+            more,
+            unknown: unknown.map(|why| why.to_string()),
+        }
+    }
+
+    /// In the namespace that refused.
+    fn here(&mut self, netns: u32, port: u16) -> Result<Vec<Listener>, Arc<str>> {
+        let looked = self.looked.get(&netns);
+        if looked.is_none_or(|looked| looked.elapsed() >= FRESH) {
+            if self.looked.len() >= MAX_KNOWN {
+                self.looked.clear();
+            }
+            self.looked.insert(netns, Instant::now());
+            self.listeners.look(netns, 0)?;
+        }
+        self.listeners.on_port(netns, 0, port)
+    }
+
+    /// In every other network namespace.
+    fn elsewhere(&mut self, netns: u32, port: u16) -> (Vec<Listener>, Option<Arc<str>>) {
+        let (survey, late) = match self.survey.take() {
+            Some(survey) if survey.began.elapsed() < FRESH => (survey, false),
+            // Whether what it found is there still, is seen where its holder is looked for.
+            Some(survey) if Instant::now() < survey.again => (survey, true),
+            _ => (Survey::make(), false),
+        };
+        let others = survey.listeners.iter();
+        let found = others
+            .filter(|it| it.netns != netns && it.port == port)
+            .cloned()
+            .collect();
+        let unknown = if late {
+            Some("all network namespaces were asked before it, which takes long".into())
+        } else {
+            survey.unknown.clone()
+        };
+        self.survey = Some(survey);
+        (found, unknown)
+    }
+
+    /// `None` where it is gone meanwhile.
+    fn tell(&mut self, it: &Listener, netns: u32, reached: SocketAddr) -> Option<NearbyListener> {
+        Some(NearbyListener {
+            at: SocketAddr::new(it.addr.to_canonical(), it.port),
+            netns: it.netns,
+            takes: it.netns == netns && it.takes(reached.ip(), reached.port()),
+            device: it.device,
+            holder: self.holder(it)?,
+        })
+    }
+
+    fn holder(&mut self, it: &Listener) -> Option<ListenerHolder> {
+        if it.inode == 0 {
+            return Some(ListenerHolder::Kernel);
+        }
+        let likely = netns::members(it.netns, MAX_MEMBERS);
+        match self.holders.of(u64::from(it.inode), &likely) {
+            Answer::Held { holders, .. } => {
+                let others = holders.len().saturating_sub(1);
+                let first = holders.into_iter().next()?;
+                Some(ListenerHolder::Process {
+                    pid: first.pid,
+                    comm: first.comm,
+                    others,
+                })
+            }
+            Answer::Nobody => None,
+            Answer::NotLookedFor(why) => Some(ListenerHolder::Unknown(why)),
+        }
+    }
+}
