@@ -42,7 +42,7 @@ What was older than --last, or had to go since --memory was full, is counted in 
 (`forgotten`). SIGKILL costs all that is held. Without --last SIGUSR1 writes what waits for
 compression.
 
-SIGINT and SIGTERM end it cleanly. Once every hook is attached it says `tcpwhy: ready` on stderr.";
+SIGINT, SIGTERM and SIGHUP end it cleanly. Once every hook is attached it says `tcpwhy: ready` on stderr.";
 
 /// `tcpwhy record`.
 #[derive(Args, Clone, Debug)]

@@ -3,23 +3,20 @@
 
 mod counters;
 mod setup;
+mod signals;
 mod writer;
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, time::Duration};
 
 use anyhow::Context as _;
-use nix::sys::{
-    resource::{RLIM_INFINITY, Resource, setrlimit},
-    signal::{self, SigSet},
-};
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal as on_signal},
     sync::mpsc::UnboundedReceiver,
     time::{Instant, sleep_until},
 };
 
-pub use self::setup::require_root;
 use self::writer::{CANNOT_WRITE, Writer};
+pub use self::{setup::require_root, signals::Signals};
 use crate::{
     cli::{Common, Limits},
     clock::Clock,
@@ -328,37 +325,5 @@ async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
-    }
-}
-
-/// SIGINT and SIGTERM.
-pub struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    /// Takes the signals over. Must be called within a tokio runtime.
-    ///
-    /// # Errors
-    /// Where the handlers cannot be set.
-    pub fn new() -> io::Result<Self> {
-        // A parent that waits for signals on a thread blocks them, and that is inherited.
-        [signal::SIGINT, signal::SIGTERM]
-            .into_iter()
-            .collect::<SigSet>()
-            .thread_unblock()?;
-        Ok(Self {
-            interrupt: on_signal(SignalKind::interrupt())?,
-            terminate: on_signal(SignalKind::terminate())?,
-        })
-    }
-
-    /// Waits for the next one: true for SIGTERM.
-    pub async fn next(&mut self) -> bool {
-        tokio::select! {
-            _ = self.interrupt.recv() => false,
-            _ = self.terminate.recv() => true,
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! A file that holds whole pieces only: one that could not be written wholly is taken back.
 
 use std::{
-    fs::{File, OpenOptions, Permissions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, Write},
     os::{
         fd::AsFd as _,
@@ -10,15 +10,58 @@ use std::{
     path::Path,
 };
 
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+};
+
 /// Of the file's owner alone.
 const MODE: u32 = 0o600;
 
 /// A file, or what else can be written to (a pipe, a terminal), where nothing can be taken back.
 #[derive(Debug)]
 pub struct PieceFile {
-    file: File,
+    file: Target,
     regular: bool,
     bytes: u64,
+}
+
+/// A file is locked (flock(2)) while it is written: two that write one file spoil it.
+#[derive(Debug)]
+enum Target {
+    Locked(Flock<File>),
+    Other(File),
+}
+
+impl Target {
+    fn get(&mut self) -> &mut File {
+        match self {
+            Self::Locked(file) => file,
+            Self::Other(file) => file,
+        }
+    }
+}
+
+/// Whether another process is writing the file at `path`; false where there is no file.
+///
+/// # Errors
+/// Where it cannot be opened.
+pub fn is_busy(path: &Path) -> io::Result<bool> {
+    // A pipe would wait for its other end.
+    if !fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        return Ok(false);
+    }
+    Ok(lock(File::open(path)?).is_err())
+}
+
+fn lock(file: File) -> io::Result<Flock<File>> {
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        Errno::EWOULDBLOCK => {
+            let why = "another process is writing it";
+            io::Error::new(io::ErrorKind::WouldBlock, why)
+        }
+        errno => errno.into(),
+    })
 }
 
 impl PieceFile {
@@ -26,7 +69,7 @@ impl PieceFile {
     /// output.
     ///
     /// # Errors
-    /// Where it cannot be opened.
+    /// Where it cannot be opened, or another process is writing it.
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = if path.as_os_str() == "-" {
             File::from(io::stdout().as_fd().try_clone_to_owned()?)
@@ -39,10 +82,14 @@ impl PieceFile {
                 .open(path)?
         };
         let regular = path.as_os_str() != "-" && file.metadata()?.is_file();
-        if regular {
+        let file = if regular {
+            let file = lock(file)?;
             file.set_permissions(Permissions::from_mode(MODE))?;
             file.set_len(0)?;
-        }
+            Target::Locked(file)
+        } else {
+            Target::Other(file)
+        };
         Ok(Self {
             file,
             regular,
@@ -69,7 +116,7 @@ impl PieceFile {
     pub fn append(&mut self, piece: &[u8]) -> io::Result<()> {
         let mut written = 0;
         let failed = loop {
-            match self.file.write(&piece[written..]) {
+            match self.file.get().write(&piece[written..]) {
                 Ok(0) if written < piece.len() => break io::ErrorKind::WriteZero.into(),
                 Ok(bytes) => written += bytes,
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
@@ -81,8 +128,9 @@ impl PieceFile {
             }
         };
         if self.regular && written > 0 {
-            let len = self.file.metadata()?.len();
-            self.file.set_len(len.saturating_sub(written as u64))?;
+            let file = self.file.get();
+            let len = file.metadata()?.len();
+            file.set_len(len.saturating_sub(written as u64))?;
         }
         Err(failed)
     }
@@ -90,8 +138,6 @@ impl PieceFile {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -110,6 +156,21 @@ mod tests {
         assert_eq!(text, "one\ntwo\n");
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(file.bytes(), 8);
+    }
+
+    #[test]
+    fn one_writer_at_a_time() {
+        let path = std::env::temp_dir().join(format!("tcpwhy-busy-{}", std::process::id()));
+        assert!(!is_busy(&path).unwrap());
+        let mut file = PieceFile::create(&path).unwrap();
+        file.append(b"one\n").unwrap();
+        assert!(is_busy(&path).unwrap());
+        let why = PieceFile::create(&path).unwrap_err();
+        assert!(why.to_string().contains("another process"), "{why}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\n");
+        drop(file);
+        assert!(!is_busy(&path).unwrap());
+        fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 use super::{
     codec::Codec,
     line,
-    piece::PieceFile,
+    piece::{PieceFile, is_busy},
     rotate::{Parts, Rotation},
 };
 use crate::{
@@ -58,6 +58,9 @@ impl TraceFile {
     pub fn create(path: PathBuf, rotation: Option<Rotation>) -> io::Result<Self> {
         let parts = Parts::of(&path);
         if let Some(rotation) = &rotation {
+            if is_busy(&path)? {
+                return Err(io::Error::other("another process is writing it"));
+            }
             parts.put_aside(&path)?;
             parts.prune(rotation.keep)?;
         }
