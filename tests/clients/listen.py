@@ -1,32 +1,62 @@
 """Listens on a port and accepts all there is: on every address, IPv4 and IPv6, or with --on ADDRESS
 on that one only (:: is then IPv6 alone). Prints one line once it listens."""
 
+import argparse
+import signal
 import socket
-import sys
+import struct
 
 HTTP = b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+TCP_MD5SIG = 14
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("--on", help="this address only; :: is then IPv6 alone")
+    parser.add_argument("--http", action="store_true", help="answer, then close")
+    parser.add_argument("--hold", action="store_true", help="keep each connection open")
+    parser.add_argument("--backlog", type=int, default=4096)
+    parser.add_argument("--stuck", action="store_true", help="never accept")
+    parser.add_argument("--md5", help="demand a TCP-MD5 signature of this address")
+    return parser.parse_args()
+
+
+def demand_signature(sock, address):
+    """struct tcp_md5sig (include/uapi/linux/tcp.h), with a key that the client does not have."""
+    if ":" in address:
+        packed = socket.inet_pton(socket.AF_INET6, address)
+    else:
+        packed = bytes(10) + b"\xff\xff" + socket.inet_pton(socket.AF_INET, address)
+    end = struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, packed, 0).ljust(128, b"\0")
+    key = b"secret"
+    sock.setsockopt(
+        socket.IPPROTO_TCP, TCP_MD5SIG, end + struct.pack("=BBHi80s", 0, 0, len(key), 0, key)
+    )
 
 
 def main():
-    only = sys.argv[sys.argv.index("--on") + 1] if "--on" in sys.argv else None
-    address = only or "::"
+    args = arguments()
+    address = args.on or "::"
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     if family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only is not None)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, args.on is not None)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((address, int(sys.argv[1])))
-    sock.listen(4096)
+    sock.bind((address, args.port))
+    if args.md5:
+        demand_signature(sock, args.md5)
+    sock.listen(args.backlog)
     print("listening", flush=True)
-    answer = "--http" in sys.argv
-    hold = "--hold" in sys.argv
+    if args.stuck:
+        signal.pause()
     held = []
     while True:
         peer, _ = sock.accept()
-        if answer:
+        if args.http:
             peer.recv(4096)
             peer.sendall(HTTP)
-        if hold:
+        if args.hold:
             held.append(peer)
         else:
             peer.close()

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    ops::RangeInclusive,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
 };
@@ -26,8 +27,10 @@ pub struct Story {
     pub outcomes: Vec<String>,
     /// How it ended.
     pub status: ExitStatus,
-    /// The first process beside it; 0 where there was none.
-    pub daemon: u32,
+    /// The processes beside, in the order of the row.
+    pub daemons: Vec<u32>,
+    /// How many the listener turned away, at least and at most, for each that is expected of it.
+    pub counted: Vec<RangeInclusive<u64>>,
 }
 
 #[derive(Deserialize)]
@@ -124,7 +127,8 @@ pub fn run(line: CommandLine<'_>, mut command: Command) -> Result<Story> {
         comm: line.comm().to_owned(),
         outcomes,
         status: done.status,
-        daemon: 0,
+        daemons: Vec::new(),
+        counted: Vec::new(),
     })
 }
 

@@ -4,13 +4,13 @@ use std::{fmt::Display, os::unix::process::ExitStatusExt, sync::OnceLock};
 
 use tracer_user::{
     kernel::Kernel,
-    record::{Direction, Drop, Failure, MatchedBy, Phase},
+    record::{Direction, Drop, Failure, MatchedBy, Phase, Role},
 };
 
 use crate::{
     client::Story,
     net::{Lab, Place},
-    scenario::{Dropped, Local, Scenario},
+    scenario::{Dropped, Inbound, Local, Scenario},
 };
 
 /// Something that is not as it must be.
@@ -123,6 +123,104 @@ pub fn client(scenario: &Scenario, story: &Story) -> Vec<Mismatch> {
     findings.0
 }
 
+/// What is said of the server's listener and a cause: the records, and how many they count together.
+fn told<'a>(lab: &Lab, cause: &str, all: &[&'a Failure]) -> (Vec<&'a Failure>, u64) {
+    let of_it = |failure: &&&Failure| is_inbound(failure, lab) && failure.cause == cause;
+    let records: Vec<&Failure> = all.iter().filter(of_it).copied().collect();
+    let count = |failure: &&Failure| {
+        let listener = failure.listener.as_ref();
+        listener.map_or(0, |it| it.turned_away + it.cookies.unwrap_or(0))
+    };
+    let sum = records.iter().map(count).sum();
+    (records, sum)
+}
+
+fn is_inbound(failure: &Failure, lab: &Lab) -> bool {
+    failure.direction == Direction::Inbound
+        && failure.socket.netns.is_some_and(|netns| lab.holds(netns))
+}
+
+/// Whether all that the listener turned away is told.
+#[must_use]
+pub fn is_all_told(scenario: &Scenario, lab: &Lab, story: &Story, all: &[&Failure]) -> bool {
+    let mut wanted = scenario.row.inbound.iter().zip(&story.counted);
+    wanted.all(|(inbound, counted)| told(lab, inbound.cause, all).1 >= *counted.start())
+}
+
+/// What tcpwhy said of the server's listener: all that there was, and nothing else.
+#[must_use]
+pub fn inbound(scenario: &Scenario, lab: &Lab, story: &Story, all: &[&Failure]) -> Vec<Mismatch> {
+    let mut findings = Findings::default();
+    let wanted = &scenario.row.inbound;
+    for failure in all.iter().filter(|failure| is_inbound(failure, lab)) {
+        match wanted.iter().find(|it| it.cause == failure.cause) {
+            Some(inbound) => refusals(&mut findings, scenario, inbound, lab, story, failure),
+            None => {
+                let got = format!("{}: {}", failure.cause, failure.summary);
+                findings.check(false, "of the listener", "nothing", got);
+            }
+        }
+    }
+    for (inbound, counted) in wanted.iter().zip(&story.counted) {
+        let (records, sum) = told(lab, inbound.cause, all);
+        let reasons: Vec<&str> = records
+            .iter()
+            .flat_map(|failure| &failure.drops)
+            .filter(|drop| drop.matched_by == MatchedBy::Listener)
+            .filter_map(|drop| drop.reason.as_deref())
+            .collect();
+        let what = format!("turned away, {}", inbound.cause);
+        let expected = format!("{counted:?}");
+        findings.check(counted.contains(&sum), &what, expected, sum);
+        let seen = inbound.reason.is_empty() || reasons.contains(&inbound.reason);
+        findings.check(seen, "reason", inbound.reason, format!("{reasons:?}"));
+    }
+    findings.0
+}
+
+fn refusals(
+    findings: &mut Findings,
+    scenario: &Scenario,
+    wanted: &Inbound,
+    lab: &Lab,
+    story: &Story,
+    failure: &Failure,
+) {
+    let netns = lab.inode(Place::Server);
+    let (socket, process) = (&failure.socket, failure.process.as_ref());
+    let got = format!("{:?}", socket.netns);
+    findings.check(socket.netns == Some(netns), "netns", netns, got);
+    let phase = failure.phase == Phase::Handshake;
+    findings.check(phase, "phase", "Handshake", format!("{:?}", failure.phase));
+    let sure = wanted.sure.allows(failure.confidence);
+    let got = format!("{:?}", failure.confidence);
+    findings.check(sure, "confidence", format!("{:?}", wanted.sure), got);
+    let port = scenario.row.remote.1;
+    let listener = failure.listener.as_ref();
+    let right = listener.is_some_and(|it| it.port == port && it.addr.is_unspecified());
+    findings.check(right, "listener", port, format!("{listener:?}"));
+    let bounds = listener.is_some_and(|it| it.turned_away <= it.turned_away_total);
+    findings.check(
+        bounds,
+        "total",
+        "not less than its part",
+        format!("{listener:?}"),
+    );
+    let cookies = listener.is_some_and(|it| it.cookies.is_some()) == wanted.cookies;
+    findings.check(cookies, "cookies", wanted.cookies, format!("{listener:?}"));
+    let pid = process.map(|process| process.pid);
+    let right = pid.is_some_and(|pid| story.daemons.contains(&pid))
+        && process.is_some_and(|it| it.comm == "python3" && it.role == Some(Role::Listener));
+    let daemons = format!("{:?}, a listener", story.daemons);
+    findings.check(right, "process", daemons, format!("{process:?}"));
+    let remote = &socket.remote;
+    let client = lab.address(Place::Client, scenario.family);
+    let right = remote.addr == client || (remote.addr.is_unspecified() && remote.port.is_none());
+    findings.check(right, "remote", client, format!("{remote:?}"));
+    let told = !failure.summary.is_empty() && !failure.why.is_empty() && !failure.fix.is_empty();
+    findings.check(told, "summary, why and fix", "said", &failure.summary);
+}
+
 /// What tcpwhy said: exactly the failures there were, each of them right, and nobody else's.
 #[must_use]
 pub fn failures(scenario: &Scenario, lab: &Lab, story: &Story, all: &[&Failure]) -> Vec<Mismatch> {
@@ -191,7 +289,8 @@ fn one(findings: &mut Findings, scenario: &Scenario, lab: &Lab, story: &Story, f
     findings.check(!row.reset || resets > 0, "resets", "at least one", resets);
     let told = !failure.summary.is_empty() && !failure.why.is_empty() && !failure.fix.is_empty();
     findings.check(told, "summary, why and fix", "said", &failure.summary);
-    let says = row.says.replace("$daemon", &story.daemon.to_string());
+    let daemon = story.daemons.first().map_or(0, |&pid| pid);
+    let says = row.says.replace("$daemon", &daemon.to_string());
     let said = failure.why.iter().any(|link| is_like(&says, link));
     let got = failure.why.join(" / ");
     findings.check(says.is_empty() || said, "why", says, got);

@@ -1,6 +1,7 @@
 //! Many scenarios at once, each in namespaces of its own, one tracer for all.
 
 use std::{
+    ops::RangeInclusive,
     os::fd::OwnedFd,
     path::PathBuf,
     process::Command,
@@ -16,7 +17,7 @@ use crate::{
     client::{self, CommandLine, Daemon, Story},
     judge::{self, Mismatch},
     net::{Lab, Place},
-    scenario::{Block, Scenario, Step},
+    scenario::{Block, Count, Inbound, Scenario, Step},
     shell,
     tracer::{self, Tracer},
 };
@@ -44,6 +45,7 @@ impl Happened {
         let mut found = judge::client(&self.scenario, &self.story);
         if let Some(all) = failures {
             found.extend(judge::failures(&self.scenario, &self.lab, &self.story, all));
+            found.extend(judge::inbound(&self.scenario, &self.lab, &self.story, all));
         }
         found
     }
@@ -94,20 +96,37 @@ pub fn happen(scenario: &Scenario, tracer: Option<&Tracer>) -> Result<Happened> 
     let lab = Lab::new()?;
     let told = || format!("cannot play {}", scenario.name);
     let stage = Stage::set(scenario, &lab).with_context(told)?;
-    let story = stage.play(scenario, &lab).with_context(told)?;
+    let mut story = stage.play(scenario, &lab).with_context(told)?;
     if let Some(tracer) = tracer {
         let deadline = Instant::now() + VERDICT;
         tracer.wait_for(scenario.failures(), deadline, |failure| {
             tracer::is_from(failure, story.pid)
         });
+        wait_for_listener(scenario, &lab, &mut story, tracer)?;
+        // Not before the verdict: what a daemon holds is dropped when it ends.
+        drop(stage);
+        // A listener that has ended turns nobody away any more.
+        wait_for_listener(scenario, &lab, &mut story, tracer)?;
     }
-    // Not before the verdict: what a daemon holds is dropped when it ends.
-    drop(stage);
     Ok(Happened {
         scenario: scenario.clone(),
         lab,
         story,
     })
+}
+
+/// Waits for the records of what the server's listener has turned away by now.
+fn wait_for_listener(
+    scenario: &Scenario,
+    lab: &Lab,
+    story: &mut Story,
+    tracer: &Tracer,
+) -> Result<()> {
+    story.counted = counted(scenario, lab)?;
+    tracer.wait_until(Instant::now() + VERDICT, |failures| {
+        judge::is_all_told(scenario, lab, story, failures)
+    });
+    Ok(())
 }
 
 /// All that stands around a client: gone when dropped.
@@ -153,9 +172,36 @@ impl Stage {
         let cgroup = self.blocked.procs(Place::Client);
         let command = line.command(lab, Place::Client, scenario.family, cgroup.as_deref())?;
         let mut story = client::run(line, command)?;
-        story.daemon = self.daemons.first().map_or(0, Daemon::pid);
+        story.daemons = self.daemons.iter().map(Daemon::pid).collect();
         Ok(story)
     }
+}
+
+/// How many the server's listener has turned away by now, for each that is expected of it.
+fn counted(scenario: &Scenario, lab: &Lab) -> Result<Vec<RangeInclusive<u64>>> {
+    let one = |inbound: &Inbound| {
+        Ok(match inbound.count {
+            Count::Exactly(count) => count..=count,
+            Count::Between(least, most) => least..=most,
+            Count::Counter(name) => {
+                let count = counter(lab, name)?;
+                count..=count
+            }
+        })
+    };
+    scenario.row.inbound.iter().map(one).collect()
+}
+
+/// What the server's namespace counts under a name of `nstat`.
+pub fn counter(lab: &Lab, name: &str) -> Result<u64> {
+    let text = lab.sh(
+        Place::Server,
+        Family::Ipv4,
+        &format!("nstat -asz {name} | awk '$1 == \"{name}\" {{ print $2 }}'"),
+    )?;
+    text.trim()
+        .parse()
+        .with_context(|| format!("{name} is not among the counters: {text:?}"))
 }
 
 /// The scenario's BPF programs, attached until this is dropped.

@@ -174,6 +174,26 @@ impl Tracer {
         }
     }
 
+    /// Waits until the failures so far satisfy a condition, or the deadline has passed.
+    pub fn wait_until(&self, deadline: Instant, condition: impl Fn(&[&Failure]) -> bool) -> bool {
+        let mut heard = self.lock();
+        loop {
+            let failures: Vec<&Failure> = heard.records.iter().filter_map(failure).collect();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if condition(&failures) {
+                return true;
+            }
+            if left.is_zero() {
+                return false;
+            }
+            drop(failures);
+            heard = match self.heard.1.wait_timeout(heard, left) {
+                Ok((heard, _)) => heard,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
     /// Ends it as Ctrl-C does, and gives all that it said. A line that is no record is an error.
     pub fn stop(mut self) -> Result<Trace> {
         let pid = libc::pid_t::try_from(self.child.id())?;

@@ -53,6 +53,18 @@ absent_by_default! {
         pub sock_dst_cache,
         /// `sock.sk_mark`.
         pub sock_mark,
+        /// `sock_common.skc_cookie`.
+        pub sock_cookie,
+        /// `sock.sk_socket`.
+        pub sock_socket,
+        /// `sock.sk_ack_backlog`.
+        pub sock_ack_backlog,
+        /// `sock.sk_max_ack_backlog`.
+        pub sock_max_ack_backlog,
+        /// `sock.sk_drops`.
+        pub sock_drops,
+        /// `inet_connection_sock.icsk_accept_queue.qlen`.
+        pub icsk_accept_queue_len,
         /// `inet_sock.inet_sport`.
         pub inet_sport,
         /// `inet_connection_sock.icsk_retransmits`, 1 byte.
@@ -115,6 +127,20 @@ absent_by_default! {
         pub dst_error,
         /// `socket.sk`.
         pub socket_sk,
+        /// `socket.file`.
+        pub socket_file,
+        /// `file.f_inode`.
+        pub file_inode,
+        /// `file.private_data`.
+        pub file_private_data,
+        /// `inode.i_ino`.
+        pub inode_number,
+        /// `inode.i_mode`, 2 bytes.
+        pub inode_mode,
+        /// `task_struct.real_cred`.
+        pub task_cred,
+        /// `cred.uid`.
+        pub cred_uid,
         /// `task_struct.group_leader`.
         pub task_group_leader,
         /// `task_struct.start_boottime` (`real_start_time` before 5.5).
@@ -201,6 +227,9 @@ pub struct Settings {
     pub has_retval: u32,
     /// Packets without a socket that may be emitted, each second and CPU.
     pub loose_packets_per_second: u32,
+    /// Drops and RSTs at listeners that may be emitted, each second and CPU; answers sent again: 16
+    /// times as many.
+    pub listener_events_per_second: u32,
     /// Processes to watch (thread-group ids).
     pub pids: [u32; FILTER_LEN],
     /// How many of `pids` are valid; 0: all processes.
@@ -224,6 +253,7 @@ impl Settings {
         has_cookie: 0,
         has_retval: 0,
         loose_packets_per_second: 0,
+        listener_events_per_second: 0,
         pids: [0; FILTER_LEN],
         pids_len: 0,
         uids: [0; FILTER_LEN],

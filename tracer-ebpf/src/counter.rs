@@ -79,13 +79,15 @@ pub enum Count {
     RateLimited,
     /// A filter left it out.
     Filtered,
+    /// Counted exactly, by kind, at a listener; its details were too many in too short a time.
+    Summarized,
     /// The kernel skipped the program, and another hook told what it would have: nothing is lost.
     Recovered,
 }
 
 impl Count {
     /// How many there are.
-    pub const LEN: u32 = 7;
+    pub const LEN: u32 = 8;
 }
 
 /// Row of the counter array that holds a hook's count.

@@ -17,3 +17,4 @@ pub mod counter;
 pub mod event;
 #[cfg(feature = "decode")]
 pub mod json;
+pub mod listener;

@@ -17,6 +17,7 @@ pub(crate) mod state {
     pub(crate) const SYN_SENT: u32 = 2;
     pub(crate) const SYN_RECV: u32 = 3;
     pub(crate) const CLOSE: u32 = 7;
+    pub(crate) const LISTEN: u32 = 10;
     pub(crate) const NEW_SYN_RECV: u32 = 12;
 }
 

@@ -1,6 +1,7 @@
 //! From verdicts to records: every field filled from evidence, or left out.
 
 mod cgroup;
+pub mod inbound;
 
 use tracer_ebpf::event::{Head, Owner, Tuple, owner_flag};
 
@@ -48,6 +49,7 @@ pub fn failure(attempt: &Attempt, verdict: &Verdict, clock: Clock) -> Failure {
         drops: drops(&attempt.evidence),
         resets: resets(attempt),
         icmp: icmp(attempt),
+        listener: None,
         lost: attempt.lost,
     }
 }
@@ -109,9 +111,14 @@ pub fn process(attempt: &Attempt) -> Option<Process> {
     if let Some(identity) = attempt.identity.as_deref() {
         add_identity(&mut process, identity);
     }
+    add_groups(&mut process);
+    Some(process)
+}
+
+/// What the control group says.
+pub(crate) fn add_groups(process: &mut Process) {
     process.container = process.cgroup.as_deref().and_then(cgroup::container_id);
     process.unit = process.cgroup.as_deref().and_then(cgroup::unit);
-    Some(process)
 }
 
 fn owner_only(owner: &Owner) -> Process {
@@ -128,7 +135,7 @@ fn owner_only(owner: &Owner) -> Process {
 }
 
 /// The kernel half took it when the attempt began: what `/proc` says later only fills gaps.
-fn add_identity(process: &mut Process, identity: &Identity) {
+pub(crate) fn add_identity(process: &mut Process, identity: &Identity) {
     process.exe = process.exe.take().or_else(|| identity.exe.clone());
     // The kernel half keeps the beginning only.
     let longer = identity.cmdline.as_ref().filter(|line| {
@@ -315,6 +322,10 @@ fn icmp(attempt: &Attempt) -> Vec<Icmp> {
 /// One piece of evidence as it happened; `None` for what is no evidence.
 #[must_use]
 pub fn event(seen: &Seen, owner: Option<&Owner>, clock: Clock) -> Option<Event> {
+    if let Seen::AtListener(at, reason, location) = seen {
+        let (reason, location) = (reason.as_deref(), location.as_deref());
+        return Some(inbound::event(at, reason, location, clock));
+    }
     let (hook, summary, socket, detail) = evidence(seen)?;
     let head: &Head = seen.head();
     let owner = owner.filter(|owner| owner.flags & owner_flag::KERNEL_THREAD == 0);
@@ -343,6 +354,7 @@ type Evident = (
 fn evidence(seen: &Seen) -> Option<Evident> {
     Some(match seen {
         Seen::Process(_) | Seen::Attempt(_) => return None,
+        Seen::Listening(_) | Seen::AtListener(..) | Seen::CameUp(_) => return None,
         Seen::State(state) => (
             "inet_sock_set_state",
             format!("{} -> {}", state_name(state.old), state_name(state.new)),

@@ -127,6 +127,10 @@ pub struct Failure {
     pub resets: Vec<Reset>,
     /// ICMP errors about this connection.
     pub icmp: Vec<Icmp>,
+    /// The listener that did not take it: a failed handshake, seen from this host. Such a record stands
+    /// for all that this listener turned away for this cause in a span of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener: Option<Listener>,
     /// Events known to be lost while this connection lived.
     pub lost: u64,
 }
@@ -415,6 +419,67 @@ pub struct Process {
     /// systemd unit, from the control group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
+    /// What it has to do with an inbound connection; absent on outbound ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+/// What a process has to do with an inbound connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// It holds the connection's own socket.
+    Acceptor,
+    /// It holds the socket that listens.
+    Listener,
+}
+
+/// A listening socket, and what it turned away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Listener {
+    /// Address that it listens on; unspecified where it listens on all.
+    pub addr: IpAddr,
+    /// Port that it listens on.
+    pub port: u16,
+    /// Connections that wait for `accept()`, as last seen.
+    pub backlog: u32,
+    /// Its limit: the smaller of what `listen()` was given and `net.core.somaxconn`. The queue is full
+    /// where `backlog` is more.
+    pub backlog_limit: u32,
+    /// Handshakes under way (the SYN queue), as last seen.
+    pub syn_queue: u32,
+    /// `net.core.somaxconn` of its network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub somaxconn: Option<u64>,
+    /// Packets that it has dropped since it was made, for any reason, as last seen (`sk_drops`, `d` in
+    /// `ss -m`).
+    pub drops: u32,
+    /// How many were turned away since `since`: of `handshake-incomplete` handshakes, else packets, each
+    /// repetition by itself. Exact, and told once: the sum over the records is the number of all.
+    pub turned_away: u64,
+    /// RFC 3339 with nanoseconds, UTC: when the first of those may have been; the record's `time` is
+    /// that of the last.
+    pub since: String,
+    /// How many were turned away since `began`.
+    pub turned_away_total: u64,
+    /// RFC 3339 with nanoseconds, UTC: when it began to turn away for this cause.
+    pub began: String,
+    /// SYNs that were answered with a SYN cookie since `since`, because the SYN queue was full: nobody
+    /// was turned away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookies: Option<u64>,
+    /// Processes that hold it, where they are not one alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<Holder>,
+}
+
+/// A process that holds a socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Holder {
+    /// Thread-group id in the initial pid namespace.
+    pub pid: u32,
+    /// Name of the process.
+    pub comm: String,
 }
 
 /// The two ends of a connection, and where it lives.
@@ -428,7 +493,8 @@ pub struct Socket {
     /// This end. Absent where the connection failed before the kernel had chosen an address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local: Option<Endpoint>,
-    /// The other end.
+    /// The other end. Of a listener that turned away more than one client, or clients that were not
+    /// seen: unspecified and without a port, as `ss -l` shows it.
     pub remote: Endpoint,
     /// Inode number of the network namespace (`readlink /proc/PID/ns/net`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -610,8 +676,8 @@ pub struct Usage {
 pub struct Ledger {
     /// RFC 3339 with nanoseconds, UTC.
     pub time: String,
-    /// Outbound connections that failed, as the kernel half counted them: exact even where details
-    /// were lost.
+    /// Outbound connections that failed, as the kernel half counted them (exact even where details
+    /// were lost), and records of listeners that turned connections away.
     pub failures_seen: u64,
     /// `failure` records written.
     pub failures_emitted: u64,
@@ -624,6 +690,10 @@ pub struct Ledger {
     pub failures_lost: u64,
     /// Losers of races that another attempt won: no failure.
     pub races: u64,
+    /// What listeners of this host turned away, by cause: exact, and the sum of `turned_away` of the
+    /// records, those that a filter left out included.
+    #[serde(default)]
+    pub turned_away: BTreeMap<String, u64>,
     /// Event counts by hook.
     pub hooks: BTreeMap<String, HookLedger>,
     /// Failures written, by cause.
@@ -673,6 +743,10 @@ pub struct HookLedger {
     pub rate_limited: u64,
     /// Events that a filter left out.
     pub filtered: u64,
+    /// Events at listeners that were counted, exactly and by kind, but whose details were not handed
+    /// over: too many in too short a time. Nothing is lost by it.
+    #[serde(default)]
+    pub summarized: u64,
     /// Times the kernel skipped the hook's program since it was running on the same CPU already
     /// (`recursion_misses`).
     #[serde(default)]

@@ -3,6 +3,7 @@
 
 mod book;
 mod firewall;
+mod inbound;
 mod nearby;
 mod script;
 mod ways;
@@ -46,6 +47,7 @@ pub struct Session {
     neighbourhood: nearby::Neighbourhood,
     ways: ways::Ways,
     script: Script,
+    inbound: inbound::Inbound,
     cgroups: Cgroups,
     clock: Clock,
     wanted: Wanted,
@@ -81,6 +83,7 @@ impl Session {
     ) -> anyhow::Result<Self> {
         let ring = Ring::new(hooks.take_ring()?)?;
         let now_ns = clock::monotonic_ns()?;
+        let inbound = inbound::Inbound::new(hooks.follows_command);
         Ok(Self {
             hooks,
             ring,
@@ -91,6 +94,7 @@ impl Session {
             neighbourhood: nearby::Neighbourhood::default(),
             ways: ways::Ways::new(),
             script: Script::new(max_attempts, wanted.connections),
+            inbound,
             cgroups: Cgroups::default(),
             clock: Clock::measure()?,
             wanted,
@@ -157,6 +161,7 @@ impl Session {
         }
         self.sweep(now_ns, show)?;
         self.check_losses(now_ns)?;
+        self.inbound.look(&mut self.hooks, now_ns)?;
         self.hand_out(now_ns, show)
     }
 
@@ -172,6 +177,7 @@ impl Session {
         self.drain(show)?;
         self.swept_ns = 0;
         self.drain(show)?;
+        self.inbound.look_now(&mut self.hooks)?;
         self.hand_out(u64::MAX, show)
     }
 
@@ -216,6 +222,7 @@ impl Session {
             Event::Unsent(unsent) => Some(*unsent),
             _ => None,
         };
+        self.inbound.observe(&event, &self.hooks)?;
         self.tracker.observe(event);
         if let Some((tgid, started_ns)) = process
             && let Some(identity) = process::identity(tgid, started_ns)
@@ -323,6 +330,13 @@ impl Session {
                 show(record)?;
             }
         }
+        for failure in self
+            .inbound
+            .due(now_ns, &self.tracker, &mut self.ways, self.clock)
+        {
+            self.book.turned_away(&failure);
+            show(Record::Failure(Box::new(failure)))?;
+        }
         Ok(())
     }
 
@@ -359,6 +373,8 @@ impl Session {
     /// Where the kernel refuses to read a map: a defect.
     pub fn ledger(&mut self) -> anyhow::Result<Ledger> {
         let counts = self.hooks.counts()?;
-        Ok(self.book.ledger(&counts, &self.tracker, &mut self.names))
+        let mut ledger = self.book.ledger(&counts, &self.tracker, &mut self.names);
+        ledger.evicted += self.inbound.evicted();
+        Ok(ledger)
     }
 }

@@ -2,6 +2,7 @@
 
 mod application;
 mod firewall;
+mod inbound;
 mod link;
 mod policy;
 mod refused;
@@ -9,7 +10,7 @@ mod route;
 mod row;
 
 pub(crate) use row::Step;
-pub use row::{Block, Dropped, Local, Row, Sure};
+pub use row::{Block, Count, Dropped, Inbound, Local, Row, Sure};
 use tracer_user::record::Family;
 
 /// One failure in one address family.
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Scenario> {
         link::rows(),
         policy::rows(),
         application::rows(),
+        inbound::rows(),
     ];
     subjects
         .into_iter()

@@ -1,6 +1,6 @@
 //! cgroup BPF.
 
-use super::row::{Block, Local, Row, Sure::*, row};
+use super::row::{Block, Count, Local, Row, Sure::*, row};
 use crate::net::Place::*;
 
 pub(super) fn rows() -> Vec<Row> {
@@ -35,6 +35,8 @@ pub(super) fn rows() -> Vec<Row> {
         )
         .daemon(Server, "listen.py 8080")
         .block(Block::ListenerIngress)
-        .dropped("SOCKET_FILTER", "", Server, "listener|tuple"),
+        .dropped("SOCKET_FILTER", "", Server, "listener|tuple")
+        .turns_away("traffic-control-drop", Count::Between(2, 3), Certain)
+        .by_reason("SOCKET_FILTER"),
     ]
 }

@@ -71,6 +71,32 @@ pub struct Dropped {
     pub matched_by: &'static str,
 }
 
+/// How many a listener must have turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// So many.
+    Exactly(u64),
+    /// So many, at least and at most: kernels differ.
+    Between(u64, u64),
+    /// As many as the server's namespace counts under this name (`nstat`).
+    Counter(&'static str),
+}
+
+/// What must be said of the server's listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Inbound {
+    /// The cause that must be named.
+    pub cause: &'static str,
+    /// How many were turned away for it, or were answered with a SYN cookie instead.
+    pub count: Count,
+    /// SYN cookies were sent instead: nobody was turned away.
+    pub cookies: bool,
+    /// How sure the verdicts must be.
+    pub sure: Sure,
+    /// A drop reason that must be among the evidence; empty where there is none.
+    pub reason: &'static str,
+}
+
 /// Something that is done before the client starts, in the order of the row.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -106,6 +132,7 @@ pub struct Row {
     pub(crate) mapped: bool,
     pub(crate) exit: i32,
     pub(crate) says: &'static str,
+    pub(crate) inbound: Vec<Inbound>,
 }
 
 /// A row: number of the experiment, name, what happens. Port 8080 of the server is connected to,
@@ -135,6 +162,7 @@ pub(super) fn row(number: &'static str, name: &'static str, about: &'static str)
         mapped: false,
         exit: 0,
         says: "",
+        inbound: Vec::new(),
     }
 }
 
@@ -281,6 +309,39 @@ impl Row {
         self
     }
 
+    /// The server's listener turned so many away for this cause.
+    pub(super) fn turns_away(mut self, cause: &'static str, count: Count, sure: Sure) -> Self {
+        self.inbound.push(Inbound {
+            cause,
+            count,
+            cookies: false,
+            sure,
+            reason: "",
+        });
+        self
+    }
+
+    /// They were answered with SYN cookies instead.
+    pub(super) fn with_cookies(mut self) -> Self {
+        if let Some(last) = self.inbound.last_mut() {
+            last.cookies = true;
+        }
+        self
+    }
+
+    /// They were dropped at the listener for this reason.
+    pub(super) fn by_reason(mut self, reason: &'static str) -> Self {
+        if let Some(last) = self.inbound.last_mut() {
+            last.reason = reason;
+        }
+        self
+    }
+
+    /// The client itself does not fail.
+    pub(super) fn only_inbound(self) -> Self {
+        self.failures(0).told("")
+    }
+
     /// A reset must be among the evidence.
     pub(super) fn reset(mut self) -> Self {
         self.reset = true;
@@ -349,7 +410,10 @@ impl Scenario {
     /// The cause that must be named.
     #[must_use]
     pub fn cause(&self) -> &'static str {
-        self.row.cause
+        match self.row.inbound.first() {
+            Some(inbound) if self.row.cause.is_empty() => inbound.cause,
+            _ => self.row.cause,
+        }
     }
 
     /// The errno that must be named; empty where the application gets none.

@@ -16,7 +16,7 @@ use tracer_ebpf::{
     event::{Drop, Packet, STACK_DEPTH, drop_socket, kind},
 };
 
-use super::packet;
+use super::{listener, packet};
 use crate::{
     announce, count,
     kernel::{layout, read, setting},
@@ -65,6 +65,9 @@ fn dropped(context: *mut c_void) -> u32 {
         return 0;
     };
     let (sk, role) = socket_of(&ctx, skb);
+    if role == drop_socket::RECEIVER && listener::is_listener(sk) {
+        listener::dropped(sk, &packet, reason, ctx.arg(1));
+    }
     if let Some(attempt_ns) = attempt_of(sk, &packet) {
         emit(&ctx, skb, (sk, role, attempt_ns), reason, &packet);
     }

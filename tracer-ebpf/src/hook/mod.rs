@@ -7,6 +7,7 @@ mod end;
 mod error;
 mod follow;
 mod icmp;
+mod listener;
 mod packet;
 mod reset;
 mod retransmit;

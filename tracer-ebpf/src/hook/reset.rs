@@ -7,7 +7,7 @@ use tracer_ebpf::{
     event::{ResetReceived, ResetSent, kind},
 };
 
-use super::packet;
+use super::{listener, packet};
 use crate::{
     announce, count,
     kernel::{layout, setting},
@@ -28,6 +28,9 @@ pub(crate) fn tcp_send_reset(ctx: RawTracePointContext) -> i32 {
     let Some(packet) = packet::tcp(skb) else {
         return 0;
     };
+    if listener::is_listener(sk) {
+        listener::reset(sk, &packet, reason(&ctx));
+    }
     if !pending::wants(Hook::SendReset, &packet) {
         return 0;
     }
@@ -36,14 +39,19 @@ pub(crate) fn tcp_send_reset(ctx: RawTracePointContext) -> i32 {
         unsafe {
             (*event).head = ring::head(kind::RESET_SENT, sk, 0);
             (*event).packet = packet;
-            (*event).reason = match layout!(arg_reset_reason) {
-                ABSENT => u32::MAX,
-                _ => ctx.arg::<u64>(2) as u32,
-            };
+            (*event).reason = reason(&ctx);
             (*event).reserved = 0;
         }
     });
     0
+}
+
+#[inline(always)]
+fn reason(ctx: &RawTracePointContext) -> u32 {
+    match layout!(arg_reset_reason) {
+        ABSENT => u32::MAX,
+        _ => ctx.arg::<u64>(2) as u32,
+    }
 }
 
 #[raw_tracepoint(tracepoint = "tcp_receive_reset")]

@@ -7,6 +7,7 @@ use tracer_ebpf::{
     event::{Retransmit, SynackRetransmit, kind},
 };
 
+use super::listener;
 use crate::{
     announce, count,
     kernel::{layout, read, setting},
@@ -51,8 +52,9 @@ pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
 /// is known.
 #[raw_tracepoint(tracepoint = "tcp_retransmit_synack")]
 pub(crate) fn tcp_retransmit_synack(ctx: RawTracePointContext) -> i32 {
-    let listener: u64 = ctx.arg(0);
+    let sk: u64 = ctx.arg(0);
     let request: u64 = ctx.arg(1);
+    listener::answered_again(sk, request);
     // A request is a mini-socket: it has what `sock_common` has, and no `inet_sport`.
     let local_port: u16 = read(request, layout!(sock_num));
     if !pending::wants_answer(Hook::SynackRetransmit, &socket::local(request), local_port) {
@@ -61,7 +63,7 @@ pub(crate) fn tcp_retransmit_synack(ctx: RawTracePointContext) -> i32 {
     ring::emit::<SynackRetransmit>(Hook::SynackRetransmit, |event| {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
-            (*event).head = ring::head(kind::SYNACK_RETRANSMIT, listener, 0);
+            (*event).head = ring::head(kind::SYNACK_RETRANSMIT, sk, 0);
             socket::tuple(&raw mut (*event).tuple, request);
             (*event).tuple.local_port = local_port;
             (*event).tuple.state = state::NEW_SYN_RECV;

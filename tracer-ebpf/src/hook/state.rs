@@ -9,7 +9,10 @@ use tracer_ebpf::{
     counter::{Attempts, Count, Hook},
 };
 
-use super::end::{self, Seen};
+use super::{
+    end::{self, Seen},
+    listener,
+};
 use crate::{
     count,
     kernel::{layout, read, read_trusted, setting},
@@ -29,6 +32,11 @@ pub(crate) fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
         (state::CLOSE, state::SYN_SENT) => begin(sk),
         (state::SYN_SENT, state::ESTABLISHED) => came_up(sk as u64),
         (state::SYN_SENT, state::CLOSE) => failed(sk, old, new),
+        (_, state::LISTEN) => listener::began(sk as u64),
+        (state::LISTEN, state::CLOSE) => listener::ended(sk as u64),
+        (state::SYN_RECV, state::ESTABLISHED) if listener::awaits_anyone() => {
+            listener::came_up(sk as u64)
+        }
         (state::SYN_RECV, state::CLOSE) => simultaneous_open_failed(sk, old, new),
         (_, state::CLOSE) if setting!(follow_open) != 0 => ended(sk, old, new),
         _ => 0,

@@ -6,6 +6,7 @@
 mod attempt;
 mod enrichment;
 mod evidence;
+pub mod listener;
 mod loose;
 mod nearby;
 mod tracker;
@@ -14,6 +15,7 @@ pub use self::{
     attempt::{Attempt, End, Identity, RouteAnswer},
     enrichment::Enrichment,
     evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way, is_down},
+    listener::Counters,
     nearby::{ListenerHolder, Nearby, NearbyListener},
     tracker::{HOLD_NS, Tracker},
 };

@@ -5,6 +5,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     num::NonZeroUsize,
+    ops::RangeInclusive,
     sync::Arc,
 };
 
@@ -123,6 +124,8 @@ impl Tracker {
             Event::Drop(event, place) => self.drop(event, place),
             Event::ResetSent(event, reason) => self.loose.keep(Loose::ResetSent(event, reason)),
             Event::SynackRetransmit(event) => self.loose.keep(Loose::SynackRetransmit(event)),
+            // Those are for `listener`.
+            Event::Listening(_) | Event::AtListener(..) | Event::CameUp(_) => {}
         }
     }
 
@@ -374,15 +377,20 @@ impl Tracker {
             self.loose
                 .take(isn, &tuple, lived.clone(), &mut attempt.evidence);
         }
+        attempt.lost = self.lost_within(&lived);
+        attempt
+    }
+
+    /// Events that may have been lost within a span of time.
+    #[must_use]
+    pub fn lost_within(&self, span_ns: &RangeInclusive<u64>) -> u64 {
         let overlaps =
-            |loss: &&Loss| loss.until_ns >= *lived.start() && loss.since_ns <= *lived.end();
-        attempt.lost = self
-            .losses
+            |loss: &&Loss| loss.until_ns >= *span_ns.start() && loss.since_ns <= *span_ns.end();
+        self.losses
             .iter()
             .filter(overlaps)
             .map(|loss| loss.count)
-            .sum();
-        attempt
+            .sum()
     }
 }
 

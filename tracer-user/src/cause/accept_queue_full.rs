@@ -10,10 +10,10 @@ pub(super) static CAUSE: Cause = Cause {
             ECONNRESET.",
     path: "The application does not accept() fast enough: as many finished handshakes wait as \
             its backlog allows. tcp_conn_request() ignores new SYNs, and the last ACK of a \
-            handshake under way is dropped. tcpwhy sees the latter, on kernels that drop it with \
+            handshake under way is dropped. The latter is dropped with \
             TCP_LISTEN_OVERFLOW, or at cookie_v4_check() or cookie_v6_check(). A SYN that a full \
-            queue ignores leaves no trace in the kernel's hooks: it shows as no-answer, and only \
-            the counters below tell it.",
+            queue ignores leaves no trace in the kernel's hooks: on the listener's host tcpwhy \
+            reads the listener's own count of drops, elsewhere it shows as no-answer.",
     files: &[
         "net/ipv4/tcp_input.c",
         "net/ipv4/syncookies.c",

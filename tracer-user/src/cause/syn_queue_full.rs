@@ -11,8 +11,8 @@ pub(super) static CAUSE: Cause = Cause {
     path: "As many handshakes are under way as the backlog allows and SYN cookies are off (or \
             the queue nears tcp_max_syn_backlog): tcp_conn_request() ignores the SYN. A SYN \
             flood, or clients whose SYN-ACKs get lost. Such a SYN leaves no trace in the \
-            kernel's hooks, so tcpwhy does not see it today: the connection shows as no-answer, \
-            and only the counters below tell it.",
+            kernel's hooks: on the listener's host tcpwhy reads the listener's own count of \
+            drops, elsewhere the connection shows as no-answer.",
     files: &["net/ipv4/tcp_input.c"],
     confirm: &[
         "ss -ltn 'sport = :PORT'    (on the listener's host; Send-Q is the backlog)",

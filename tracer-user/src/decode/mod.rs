@@ -5,7 +5,10 @@ pub mod wire;
 
 use std::{fmt, sync::Arc};
 
-use tracer_ebpf::event::{self, Head, Short, Wire, kind};
+use tracer_ebpf::{
+    event::{self, Head, Short, Wire, kind},
+    listener::{self, AtListener, CameUp, Listening},
+};
 
 pub use self::names::{Conntrack, Names, Place};
 
@@ -34,6 +37,12 @@ pub enum Event {
     Drop(Box<event::Drop>, Place),
     /// This host sent an ICMP error.
     IcmpSent(event::IcmpSent),
+    /// A socket begins to listen, was found listening, or ends.
+    Listening(Box<Listening>),
+    /// Something happened to a packet at a listener; with the kernel's reason, and where.
+    AtListener(Box<AtListener>, Option<Arc<str>>, Option<Arc<str>>),
+    /// A client that had to be answered again came up.
+    CameUp(CameUp),
 }
 
 impl Event {
@@ -52,6 +61,9 @@ impl Event {
             Self::SocketError(event) => &event.head,
             Self::Drop(event, _) => &event.head,
             Self::IcmpSent(event) => &event.head,
+            Self::Listening(event) => &event.head,
+            Self::AtListener(event, ..) => &event.head,
+            Self::CameUp(event) => &event.head,
         }
     }
 }
@@ -133,6 +145,14 @@ pub fn decode(record: &[u8], names: &mut Names) -> Result<Event, DecodeError> {
             Event::Drop(event, place)
         }
         kind::ICMP_SENT => Event::IcmpSent(whole(kind, record)?),
+        listener::kind::LISTENING => Event::Listening(Box::new(whole(kind, record)?)),
+        listener::kind::AT_LISTENER => {
+            let event: Box<AtListener> = Box::new(whole(kind, record)?);
+            let reason = names.at_listener(&event);
+            let location = names.function(event.location);
+            Event::AtListener(event, reason, location)
+        }
+        listener::kind::CAME_UP => Event::CameUp(whole(kind, record)?),
         _ => return Err(DecodeError::UnknownKind(kind)),
     })
 }

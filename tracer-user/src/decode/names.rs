@@ -7,7 +7,10 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use tracer_ebpf::event;
+use tracer_ebpf::{
+    event,
+    listener::{AtListener, what},
+};
 
 use crate::kernel::{reasons::ReasonNames, stack, symbols::Symbols};
 
@@ -91,6 +94,7 @@ pub struct Names {
     drop_reasons: HashMap<u32, Arc<str>>,
     reset_reasons: HashMap<u32, Arc<str>>,
     places: HashMap<PlaceKey, Place>,
+    functions: HashMap<u64, Arc<str>>,
 }
 
 type PlaceKey = (u32, u64, [u64; event::STACK_DEPTH]);
@@ -116,6 +120,7 @@ impl Names {
             drop_reasons: HashMap::new(),
             reset_reasons: HashMap::new(),
             places: HashMap::new(),
+            functions: HashMap::new(),
         }
     }
 
@@ -145,6 +150,30 @@ impl Names {
                 .entry(number)
                 .or_insert_with(|| name.into()),
         ))
+    }
+
+    /// The kernel's reason for what happened at a listener.
+    pub(super) fn at_listener(&mut self, at: &AtListener) -> Option<Arc<str>> {
+        match at.what {
+            what::RESET => self.reset_reason(at.reason),
+            _ => self.drop_reason(at.reason),
+        }
+    }
+
+    /// The function that an address lies in; `None` for 0.
+    pub(super) fn function(&mut self, address: u64) -> Option<Arc<str>> {
+        if address == 0 {
+            return None;
+        }
+        if let Some(name) = self.functions.get(&address) {
+            return Some(Arc::clone(name));
+        }
+        let name: Arc<str> = self.symbols()?.resolve(address)?.into();
+        if self.functions.len() >= MAX_PLACES {
+            self.functions.clear();
+        }
+        self.functions.insert(address, Arc::clone(&name));
+        Some(name)
     }
 
     pub(super) fn place(&mut self, drop: &event::Drop) -> Place {
@@ -211,6 +240,7 @@ impl Names {
         {
             self.symbols = SymbolTable::Read(symbols);
             self.places.clear();
+            self.functions.clear();
         }
         match &self.symbols {
             SymbolTable::Read(symbols) => Some(symbols),

@@ -35,6 +35,17 @@ pub fn to_json(event: &Event) -> Value {
             form
         }
         Event::IcmpSent(event) => form("icmp_sent", event),
+        Event::Listening(event) => form("listening", &**event),
+        Event::AtListener(event, reason, location) => {
+            let mut form = form("at_listener", &**event);
+            for (name, value) in [("reason", reason), ("location", location)] {
+                if let Some(value) = value {
+                    form[name] = json!(**value);
+                }
+            }
+            form
+        }
+        Event::CameUp(event) => form("came_up", event),
     }
 }
 
@@ -54,7 +65,7 @@ pub fn from_json(form: &Value) -> Result<Event, String> {
         "unsent" => fields(form).map(Event::Unsent),
         "retransmit" => fields(form).map(Event::Retransmit),
         "synack_retransmit" => fields(form).map(Event::SynackRetransmit),
-        "reset_sent" => fields(form).map(|event| Event::ResetSent(event, reason(form))),
+        "reset_sent" => fields(form).map(|event| Event::ResetSent(event, name(form, "reason"))),
         "reset_received" => fields(form).map(Event::ResetReceived),
         "socket_error" => fields(form).map(Event::SocketError),
         "drop" => {
@@ -68,6 +79,11 @@ pub fn from_json(form: &Value) -> Result<Event, String> {
                 .map(|event| Event::Drop(event, place))
         }
         "icmp_sent" => fields(form).map(Event::IcmpSent),
+        "listening" => fields(form).map(Box::new).map(Event::Listening),
+        "at_listener" => fields(form)
+            .map(Box::new)
+            .map(|event| Event::AtListener(event, name(form, "reason"), name(form, "location"))),
+        "came_up" => fields(form).map(Event::CameUp),
         _ => return Err(format!("an event of the unknown kind {kind:?}")),
     };
     event.map_err(|Misfit(expected)| format!("{kind}: expected {expected}"))
@@ -81,8 +97,8 @@ fn fields<T: Wire>(form: &Value) -> Result<T, Misfit> {
     T::from_json(form.get("fields").ok_or(Misfit("fields"))?)
 }
 
-fn reason(form: &Value) -> Option<Arc<str>> {
-    form.get("reason").and_then(Value::as_str).map(Into::into)
+fn name(form: &Value, name: &str) -> Option<Arc<str>> {
+    form.get(name).and_then(Value::as_str).map(Into::into)
 }
 
 #[cfg(test)]
@@ -107,7 +123,7 @@ mod tests {
                 kinds += 1;
             }
         }
-        assert!(kinds >= 11, "{kinds}");
+        assert!(kinds >= 14, "{kinds}");
     }
 
     #[test]

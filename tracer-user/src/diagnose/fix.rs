@@ -34,20 +34,24 @@ pub(super) fn from_catalogue(
     device: Option<&str>,
 ) -> Finding {
     let values = values(case, device);
-    let Some(known) = cause::find(finding.cause) else {
-        return finding;
-    };
-    for step in known.confirm.iter().chain(known.mend) {
-        let step = fill(step, &values);
-        let tool = step.split(' ').next().unwrap_or_default();
-        let way = if TOOLS.contains(&tool) {
-            case.way(netns)
-        } else {
-            String::new()
-        };
-        finding.fix.push(format!("{way}{step}"));
-    }
+    let steps = steps(finding.cause, &values, &case.way(netns));
+    finding.fix.extend(steps);
     finding
+}
+
+/// The catalogue's commands for a cause, with placeholders filled in and the way into the network
+/// namespace where they must run.
+pub(super) fn steps(cause: &str, values: &[(&str, String)], way: &str) -> Vec<String> {
+    let Some(known) = cause::find(cause) else {
+        return Vec::new();
+    };
+    let step = |step: &&str| {
+        let step = fill(step, values);
+        let tool = step.split(' ').next().unwrap_or_default();
+        let way = if TOOLS.contains(&tool) { way } else { "" };
+        format!("{way}{step}")
+    };
+    known.confirm.iter().chain(known.mend).map(step).collect()
 }
 
 /// Placeholders of the catalogue, and what stands for them here.

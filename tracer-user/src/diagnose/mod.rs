@@ -6,6 +6,7 @@
 mod case;
 mod finding;
 mod fix;
+pub mod inbound;
 mod places;
 mod rules;
 pub(crate) mod words;

@@ -7,5 +7,6 @@ pub mod holders;
 pub mod listeners;
 pub mod netns;
 pub mod process;
+pub mod queues;
 pub mod route;
 pub mod stack;

@@ -11,8 +11,7 @@ use crate::attribute::Identity;
 pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
     let process = Process::new(tgid.try_into().ok()?).ok()?;
     let stat = process.stat().ok()?;
-    let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
-    if stat.starttime != started_ns / tick_ns {
+    if stat.starttime != ticks(started_ns) {
         return None;
     }
     let identity = Identity {
@@ -31,6 +30,18 @@ pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
     // A process that is ending has left its control group for the root already.
     let still = process.stat().ok()?;
     (!matches!(still.state, 'Z' | 'X') && still.starttime == stat.starttime).then_some(identity)
+}
+
+/// Clock ticks, as `/proc/PID/stat` counts them, of a time since boot in nanoseconds.
+#[must_use]
+pub fn ticks(ns: u64) -> u64 {
+    ns / (1_000_000_000 / procfs::ticks_per_second().max(1))
+}
+
+/// The other way round: the beginning of that tick.
+#[must_use]
+pub fn nanoseconds(ticks: u64) -> u64 {
+    ticks * (1_000_000_000 / procfs::ticks_per_second().max(1))
 }
 
 /// The v2 path; where v2 holds nothing but the root (hybrid hosts), the longest v1 path.

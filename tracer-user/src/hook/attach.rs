@@ -48,6 +48,7 @@ pub(super) fn attach(mut ebpf: Ebpf, btf: &Btf, follow_command: bool) -> anyhow:
         ebpf,
         attached: names,
         degraded,
+        follows_command: follow_command,
     })
 }
 
@@ -87,7 +88,7 @@ fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> anyhow::Result<()> {
 
 /// The kernel's own reason, and the first line of what its verifier said, if it said anything: the
 /// rest is too long for a line.
-fn one_line(why: &anyhow::Error) -> String {
+pub(super) fn one_line(why: &anyhow::Error) -> String {
     let text = format!("{why:#}");
     let (reason, verifier) = text
         .split_once(". Verifier output: ")

@@ -83,6 +83,7 @@ impl Hooks {
                 lost_map_full: row(Count::MapFull),
                 rate_limited: row(Count::RateLimited),
                 filtered: row(Count::Filtered),
+                summarized: row(Count::Summarized),
                 missed: 0,
                 recovered: row(Count::Recovered),
             }

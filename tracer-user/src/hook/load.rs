@@ -4,11 +4,13 @@ use anyhow::Context as _;
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned};
 use tracer_ebpf::config::{ABSENT, FILTER_LEN, Layout, Settings};
 
-use super::{Hooks, Plain, attach};
+use super::{Hooks, Plain, attach, listeners};
 use crate::kernel::Kernel;
 
 /// Loose packets a second and CPU that are handed over: a flood of strangers must not fill the ring.
 const LOOSE_PACKETS_PER_SECOND: u32 = 2000;
+/// Drops at listeners a second and CPU that are handed over: all of them are counted.
+const LISTENER_EVENTS_PER_SECOND: u32 = 500;
 
 /// What this run wants to see.
 #[derive(Clone, Debug)]
@@ -51,7 +53,11 @@ impl Default for Options {
 pub fn start(kernel: &Kernel, options: &Options) -> anyhow::Result<Hooks> {
     let btf = Btf::from_sys_fs().context("cannot read the kernel's types (BTF)")?;
     let ebpf = load(&btf, kernel.layout, settings(kernel, options), options)?;
-    attach::attach(ebpf, &btf, options.follow_command)
+    let mut hooks = attach::attach(ebpf, &btf, options.follow_command)?;
+    // After the hooks: a listener that begins meanwhile is seen twice, and none is missed.
+    let blind = listeners::start(&mut hooks.ebpf, &btf, !options.follow_command);
+    hooks.degraded.extend(blind);
+    Ok(hooks)
 }
 
 fn load(btf: &Btf, layout: Layout, settings: Settings, options: &Options) -> anyhow::Result<Ebpf> {
@@ -85,6 +91,7 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
         has_cookie: kernel.has_cookie.into(),
         has_retval: kernel.has_retval.into(),
         loose_packets_per_second: LOOSE_PACKETS_PER_SECOND,
+        listener_events_per_second: LISTENER_EVENTS_PER_SECOND,
         pids,
         pids_len,
         uids,

@@ -7,6 +7,7 @@ pub mod cgroup;
 pub mod counts;
 #[cfg(feature = "debug")]
 mod debug;
+pub mod listeners;
 mod load;
 mod missed;
 pub mod plan;
@@ -24,6 +25,8 @@ pub struct Hooks {
     pub attached: Vec<String>,
     /// What could not be attached, and why.
     pub degraded: Vec<Degradation>,
+    /// They see only the processes given to [`Hooks::follow`] and their descendants.
+    pub follows_command: bool,
 }
 
 impl Hooks {

@@ -8,7 +8,7 @@ use crate::{
     decode::{DecodeError, Names},
     errno,
     hook::counts::Counts,
-    record::Ledger,
+    record::{Failure, Ledger},
 };
 
 /// What user space counts.
@@ -19,6 +19,8 @@ pub(super) struct Book {
     pub(super) filtered: u64,
     pub(super) races: u64,
     pub(super) swept: u64,
+    inbound: u64,
+    turned_away: BTreeMap<String, u64>,
     undecodable: u64,
 }
 
@@ -26,6 +28,14 @@ impl Book {
     pub(super) fn emitted(&mut self, cause: &str) {
         self.emitted += 1;
         *self.by_cause.entry(cause.to_owned()).or_default() += 1;
+    }
+
+    /// A record of what a listener turned away.
+    pub(super) fn turned_away(&mut self, failure: &Failure) {
+        self.inbound += 1;
+        if let Some(listener) = failure.listener.as_ref().filter(|it| it.turned_away > 0) {
+            *self.turned_away.entry(failure.cause.clone()).or_default() += listener.turned_away;
+        }
     }
 
     /// A record that is not what the kernel half writes is a defect: said once, and counted.
@@ -37,7 +47,7 @@ impl Book {
     }
 
     pub(super) fn ledger(&self, counts: &Counts, tracker: &Tracker, names: &mut Names) -> Ledger {
-        let seen = (counts.failed + self.swept).saturating_sub(tracker.twins);
+        let seen = (counts.failed + self.swept).saturating_sub(tracker.twins) + self.inbound;
         let waiting = u64::try_from(tracker.waiting_failures()).unwrap_or(u64::MAX);
         let settled = self.emitted + self.filtered + self.races + waiting;
         let hooks = counts
@@ -65,6 +75,7 @@ impl Book {
             failures_pending: waiting,
             failures_lost: seen.saturating_sub(settled),
             races: self.races,
+            turned_away: self.turned_away.clone(),
             hooks: hooks.collect(),
             by_cause: self.by_cause.clone(),
             by_errno: errnos.collect(),

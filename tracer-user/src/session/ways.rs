@@ -47,6 +47,14 @@ impl Ways {
         &self.places
     }
 
+    /// A way into one namespace.
+    pub(super) fn of_netns(&mut self, netns: u32) -> &Places {
+        if self.places.way(netns).is_none() {
+            self.look();
+        }
+        &self.places
+    }
+
     /// Named namespaces first: a name outlives a process.
     fn look(&mut self) {
         if self.looked.is_some_and(|looked| looked.elapsed() < AGAIN) {

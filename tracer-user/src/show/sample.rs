@@ -109,6 +109,7 @@ pub(crate) fn failure() -> Failure {
         }],
         resets: vec![],
         icmp: vec![],
+        listener: None,
         lost: 0,
     }
 }

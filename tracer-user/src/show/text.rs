@@ -212,7 +212,7 @@ impl Text {
             time_of_day(&escape(time), &self.zone),
             self.page.paint(style, &format!("{mark:4}")),
             self.page.paint(BOLD, &process_name(process)),
-            self.page.paint(BOLD, &socket.remote.to_string()),
+            self.page.paint(BOLD, &far_end(socket)),
         );
         if let Some(local) = socket.local {
             let word = match direction {
@@ -492,6 +492,16 @@ fn identity(process: &Process) -> String {
         let _ = write!(text, ", cmdline: {short}{more}");
     }
     text
+}
+
+/// The other end; of a listener that turned away more than one client, or clients that nobody saw,
+/// there is none to name.
+fn far_end(socket: &Socket) -> String {
+    if socket.remote.port.is_none() && socket.remote.addr.is_unspecified() {
+        "clients".to_owned()
+    } else {
+        socket.remote.to_string()
+    }
 }
 
 /// Confidence, namespace, cookie, unit, container, cgroup; what is not known is left out.

@@ -1,0 +1,63 @@
+"""Sends segments made by hand, and answers nothing: SYNs from one port after another, or others."""
+
+import argparse
+import socket
+import struct
+import time
+
+FLAGS = {"fin": 1, "syn": 2, "rst": 4, "ack": 16}
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("address")
+    parser.add_argument("port", type=int)
+    parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--flags", default="syn", help="fin, syn, rst, ack, joined by commas")
+    parser.add_argument("--wait", type=float, default=0, help="seconds before it ends")
+    parser.add_argument("--fast", action="store_true", help="as fast as it can, not 500 a second")
+    return parser.parse_args()
+
+
+def checksum(data):
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def own_address(family, address):
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((address, 9))
+        return probe.getsockname()[0]
+
+
+def segment(ends, ports, flags):
+    """A header without options (RFC 9293, 3.1), over the pseudo-header of IPv4 or IPv6."""
+    head = struct.pack("!HHIIBBHHH", *ports, ports[0] * 65537, 1, 5 << 4, flags, 64240, 0, 0)
+    pseudo = ends + struct.pack("!II", len(head), socket.IPPROTO_TCP)
+    return head[:16] + struct.pack("!H", checksum(pseudo + head)) + head[18:]
+
+
+def send(args, flags):
+    family = socket.AF_INET6 if ":" in args.address else socket.AF_INET
+    addresses = (own_address(family, args.address), args.address)
+    ends = b"".join(socket.inet_pton(family, address) for address in addresses)
+    bits = sum(FLAGS[name] for name in flags.split(","))
+    with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_TCP) as raw:
+        raw.bind((addresses[0], 0))
+        for number in range(args.count):
+            source = 1024 + number % 64000
+            raw.sendto(segment(ends, (source, args.port), bits), (args.address, 0))
+            if not args.fast and number % 10 == 9:
+                time.sleep(0.02)
+
+
+def main():
+    args = arguments()
+    send(args, args.flags)
+    time.sleep(args.wait)
+
+
+if __name__ == "__main__":
+    main()

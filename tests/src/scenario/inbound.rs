@@ -1,0 +1,128 @@
+//! Handshakes that the server's listener does not take, seen from there.
+
+use super::row::{Count::*, Local, Row, Sure::*, row};
+use crate::net::Place::*;
+
+/// Segments made by hand: the client's kernel knows nothing of them, and would answer with a RST.
+const NO_RST: &str = "tcp flags rst drop";
+
+pub(super) fn rows() -> Vec<Row> {
+    let mut rows = queues();
+    rows.extend(handshakes());
+    rows
+}
+
+fn queues() -> Vec<Row> {
+    let cookies = |on| format!("echo {on} > /proc/sys/net/ipv4/tcp_syncookies");
+    vec![
+        row("20", "accept-queue-full", "the application does not accept")
+            .daemon(Server, "listen.py 8080 --backlog 1 --stuck")
+            .client("connect.py $s 8080 --times 4", ("s", 8080))
+            .told("connected connected ETIMEDOUT ETIMEDOUT")
+            .failures(2)
+            .fails("no-answer", "ETIMEDOUT", Likely)
+            .turns_away(
+                "accept-queue-full",
+                Counter("TcpExtListenOverflows"),
+                Certain,
+            ),
+        row(
+            "21",
+            "accept-queue-full-late",
+            "the last ACK finds the queue full",
+        )
+        .daemon(Server, "listen.py 8080 --backlog 3 --stuck")
+        .client("late.py $s 8080 --first 2 --late 3", ("s", 8080))
+        .only_inbound()
+        .turns_away(
+            "accept-queue-full",
+            Counter("TcpExtListenOverflows"),
+            Certain,
+        )
+        .by_reason("TCP_LISTEN_OVERFLOW"),
+        row(
+            "22",
+            "abort-on-overflow",
+            "the same, and the listener answers with a RST",
+        )
+        .on(Server, "echo 1 > /proc/sys/net/ipv4/tcp_abort_on_overflow")
+        .daemon(Server, "listen.py 8080 --backlog 3 --stuck")
+        .client("late.py $s 8080 --first 2 --late 3", ("s", 8080))
+        .only_inbound()
+        .turns_away(
+            "accept-queue-full",
+            Counter("TcpExtListenOverflows"),
+            Certain,
+        )
+        .by_reason("TCP_LISTEN_OVERFLOW"),
+        row("71", "syn-queue-full", "a SYN flood without SYN cookies")
+            .on(Server, cookies(0))
+            .on(Server, "echo 1 > /proc/sys/net/ipv4/tcp_synack_retries")
+            .nft(Client, "output", NO_RST)
+            .daemon(Server, "listen.py 8080 --backlog 4")
+            .client("syn.py $s 8080 --count 300 --wait 5", ("s", 8080))
+            .only_inbound()
+            .turns_away("syn-queue-full", Counter("TcpExtTCPReqQFullDrop"), Either)
+            .turns_away("handshake-incomplete", Between(4, 5), Likely),
+        row("71", "syn-flood-cookies", "a SYN flood with SYN cookies")
+            .on(Server, cookies(1))
+            .on(Server, "echo 1 > /proc/sys/net/ipv4/tcp_synack_retries")
+            .nft(Client, "output", NO_RST)
+            .daemon(Server, "listen.py 8080 --backlog 4")
+            .client("syn.py $s 8080 --count 300 --wait 5", ("s", 8080))
+            .only_inbound()
+            .turns_away(
+                "syn-queue-full",
+                Counter("TcpExtTCPReqQFullDoCookies"),
+                Certain,
+            )
+            .with_cookies()
+            .turns_away("handshake-incomplete", Between(4, 5), Likely),
+    ]
+}
+
+fn handshakes() -> Vec<Row> {
+    vec![
+        row(
+            "-",
+            "handshake-incomplete",
+            "nobody answers the listener's SYN-ACKs",
+        )
+        .on(Server, "echo 1 > /proc/sys/net/ipv4/tcp_synack_retries")
+        .nft(Client, "output", NO_RST)
+        .daemon(Server, "listen.py 8080")
+        .client("syn.py $s 8080 --count 3 --wait 5", ("s", 8080))
+        .only_inbound()
+        .turns_away("handshake-incomplete", Exactly(3), Likely),
+        row(
+            "80",
+            "md5-missing",
+            "the listener demands a signature that the client does not give",
+        )
+        .daemon(Server, "listen.py 8080 --md5 $c")
+        .fails("handshake-rejected", "ETIMEDOUT", Either)
+        .dropped("TCP_MD5NOTFOUND", "", Server, "tuple|listener")
+        .turns_away(
+            "handshake-rejected",
+            Counter("TcpExtTCPMD5NotFound"),
+            Certain,
+        )
+        .by_reason("TCP_MD5NOTFOUND"),
+        row("42", "syn-and-fin", "flags that make no sense")
+            .nft(Client, "output", NO_RST)
+            .daemon(Server, "listen.py 8080")
+            .client("syn.py $s 8080 --flags syn,fin --count 7", ("s", 8080))
+            .only_inbound()
+            .turns_away("handshake-rejected", Exactly(7), Certain)
+            .by_reason("TCP_FLAGS"),
+        row(
+            "-",
+            "well-behaved",
+            "connections, half-open scans, strays: nothing of it is a failure",
+        )
+        .daemon(Server, "listen.py 8080")
+        .client("behaved.py $s 8080 --count 60", ("s", 8080))
+        .local(Local::Unchosen)
+        .only_inbound(),
+    ]
+}

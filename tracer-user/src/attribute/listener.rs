@@ -1,0 +1,404 @@
+//! What listeners turn away, put together: one [`Refusals`] for each listener and kind when it
+//! begins, and then one every few seconds while it goes on, each with how many there were.
+//!
+//! Most of what a full queue turns away is seen by no hook: it shows in the listener's own count of
+//! drops, looked at every second, and in what its network namespace counts.
+
+mod look;
+mod refusals;
+mod requests;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+use tracer_ebpf::{
+    event::Owner,
+    listener::{AtListener, CountKey, Listener, Listening, how, what},
+};
+
+use self::{look::Namespace, refusals::Incident, requests::Requests};
+pub use self::{
+    look::{Counters, Look},
+    refusals::{Client, Dropped, Kind, Refusals},
+};
+use crate::{decode::Event, net};
+
+/// The first record waits so long for evidence that belongs to it.
+pub const GATHER_NS: u64 = 20_000_000;
+/// Further records of what goes on are so far apart.
+pub const APART_NS: u64 = 5_000_000_000;
+/// After so long without any, it is over: the next one is another.
+const OVER_NS: u64 = 15_000_000_000;
+/// Listeners watched at most.
+const MAX_LISTENERS: usize = 16_384;
+/// RSTs remembered of each listener, to be joined with a drop.
+const MAX_RESETS: usize = 32;
+/// Kinds that are counted by the kernel half, of each listener.
+const MAX_COUNTS: usize = 64;
+/// The drop follows the RST that answers the same packet.
+const RESET_NS: u64 = 50_000_000;
+
+/// A listener that is watched.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// What it is like, as last seen.
+    pub listener: Listener,
+    /// Who called `listen()`; `None` where that was before the tracer.
+    pub creator: Option<Owner>,
+    /// Processes found holding it at the start.
+    pub found_at: Vec<Owner>,
+    /// Its count of drops that is accounted for.
+    drops: u32,
+    /// When it was last looked at, `CLOCK_MONOTONIC`.
+    looked_ns: u64,
+    /// The look before that.
+    before_ns: u64,
+    /// Packets that were seen dropped at it, and are not yet found in its own count of drops.
+    otherwise: u64,
+    /// The other way round: drops that nothing has explained yet, and which the next look decides on.
+    held: u64,
+    resets: VecDeque<(u64, SocketAddr)>,
+    /// What the kernel half counts of it, how far that is told, and as what kind, if as any.
+    counts: HashMap<CountKey, (u64, Option<Kind>)>,
+}
+
+/// Puts events and looks together.
+#[derive(Default)]
+pub struct Listeners {
+    watched: HashMap<u64, Watched>,
+    namespaces: HashMap<u32, Namespace>,
+    incidents: HashMap<(u64, Kind), Incident>,
+    requests: Requests,
+    known_only: bool,
+    look_wanted: bool,
+    /// Listeners that were not watched since there were too many.
+    pub unwatched: u64,
+}
+
+impl Listeners {
+    /// Watches listeners; only those whose `listen()` was seen, where `known_only`.
+    #[must_use]
+    pub fn new(known_only: bool) -> Self {
+        Self {
+            known_only,
+            ..Self::default()
+        }
+    }
+
+    /// Takes one event, if it is about a listener.
+    pub fn observe(&mut self, event: &Event) {
+        match event {
+            Event::Listening(listening) if listening.how == how::ENDED => self.ended(listening),
+            Event::Listening(listening) => self.begin(listening),
+            Event::AtListener(at, reason, location) => {
+                self.at_listener(at, reason.as_ref(), location.as_ref());
+            }
+            Event::CameUp(up) => {
+                let client = SocketAddr::new(net::address(up.tuple.remote), up.tuple.remote_port);
+                self.requests
+                    .answered((up.tuple.netns, up.tuple.local_port, client));
+            }
+            _ => {}
+        }
+    }
+
+    /// The watched listeners.
+    pub fn watched(&self) -> impl Iterator<Item = (u64, &Watched)> {
+        self.watched.iter().map(|(&sk, watched)| (sk, watched))
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, sk: u64) -> Option<&Watched> {
+        self.watched.get(&sk)
+    }
+
+    /// True where something happened that a look explains. Asks once.
+    pub fn wants_look(&mut self) -> bool {
+        std::mem::take(&mut self.look_wanted)
+    }
+
+    /// True where a client that was answered again is waited for.
+    #[must_use]
+    pub fn awaits_anyone(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
+    /// Requests that had to go before it was known what became of them.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.requests.forgotten
+    }
+
+    /// What the kernel half counts by itself, to be asked for with a look that saw this: of listeners
+    /// that dropped something.
+    #[must_use]
+    pub fn counted(&self, listeners: &[(u64, Listener)]) -> Vec<CountKey> {
+        let dropped = listeners.iter().filter_map(|(sk, now)| {
+            let known = self.watched.get(sk)?;
+            let of_it = known.counts.values().filter_map(|(_, kind)| kind.as_ref());
+            let mut of_it = of_it.map(|kind| (*sk, kind.clone()));
+            let goes_on = of_it.any(|key| self.incidents.contains_key(&key));
+            (known.drops != now.drops || known.held != 0 || goes_on).then_some(known)
+        });
+        dropped
+            .flat_map(|known| known.counts.keys().copied())
+            .collect()
+    }
+
+    /// What is to be told by now; `u64::MAX` takes all there is.
+    pub fn due(&mut self, now_ns: u64) -> Vec<Refusals> {
+        self.give_up(now_ns);
+        let mut due = Vec::new();
+        for (&(sk, ref kind), incident) in &mut self.incidents {
+            if incident.pending > 0
+                && incident.next_ns <= now_ns
+                && let Some(watched) = self.watched.get(&sk)
+            {
+                let namespace = self.namespaces.get(&watched.listener.netns);
+                let counters = namespace.map(|known| &known.counters);
+                due.push(incident.take(sk, kind, watched, counters));
+            }
+        }
+        let is_watched = |sk: &u64| self.watched.contains_key(sk);
+        self.incidents.retain(|(sk, _), incident| {
+            is_watched(sk) && (incident.pending > 0 || incident.last_ns + OVER_NS > now_ns)
+        });
+        due.sort_by_key(|refusals| (refusals.since_ns, refusals.sk));
+        due
+    }
+
+    fn begin(&mut self, listening: &Listening) {
+        let sk = listening.head.sk;
+        let known = self
+            .watched
+            .get_mut(&sk)
+            .filter(|known| known.listener.inode == listening.listener.inode);
+        if let Some(known) = known {
+            match listening.how {
+                how::FOUND => known.found_at.push(listening.owner),
+                _ => known.creator = Some(listening.owner),
+            }
+            return;
+        }
+        let mut watched = Watched::new(&listening.listener, listening.head.time_ns);
+        match listening.how {
+            how::FOUND => watched.found_at.push(listening.owner),
+            _ => watched.creator = Some(listening.owner),
+        }
+        self.watch(sk, watched);
+    }
+
+    /// A new socket may have an old one's address.
+    fn watch(&mut self, sk: u64, watched: Watched) {
+        if self.watched.len() >= MAX_LISTENERS && !self.watched.contains_key(&sk) {
+            self.unwatched += 1;
+            return;
+        }
+        self.incidents.retain(|(of, _), _| *of != sk);
+        self.watched.insert(sk, watched);
+    }
+
+    /// The last look at a listener that ends, if it is watched: it has left the kernel's tables, so
+    /// its ends and its file are no longer set.
+    #[must_use]
+    pub fn last_look(&self, listening: &Listening) -> Option<(u64, Listener)> {
+        let known = self.watched.get(&listening.head.sk)?.listener;
+        let last = Listener {
+            local: known.local,
+            local_port: known.local_port,
+            inode: known.inode,
+            ..listening.listener
+        };
+        Some((listening.head.sk, last))
+    }
+
+    /// What it had turned away is still told.
+    fn ended(&mut self, listening: &Listening) {
+        let (sk, now_ns) = (listening.head.sk, listening.head.time_ns);
+        let Some(watched) = self.watched.get_mut(&sk) else {
+            return;
+        };
+        watched.listener.state = 0;
+        let listener = watched.listener;
+        let held = std::mem::take(&mut watched.held);
+        let since_ns = watched.before_ns;
+        self.requests
+            .forget_listener(listener.netns, listener.local_port);
+        self.turn_away_by_state(sk, &listener, held, (since_ns, now_ns));
+        for ((of, _), incident) in &mut self.incidents {
+            if *of == sk {
+                incident.next_ns = now_ns;
+            }
+        }
+    }
+
+    /// Forgets listeners that have ended, once what they had turned away is told.
+    pub fn forget_ended(&mut self) {
+        let untold = |sk: u64| {
+            let mut incidents = self.incidents.iter();
+            incidents.any(|(&(of, _), incident)| of == sk && incident.pending > 0)
+        };
+        let ended: Vec<u64> = self
+            .watched
+            .iter()
+            .filter(|&(&sk, watched)| watched.listener.state == 0 && !untold(sk))
+            .map(|(&sk, _)| sk)
+            .collect();
+        for sk in ended {
+            self.watched.remove(&sk);
+            self.incidents.retain(|(of, _), _| *of != sk);
+        }
+    }
+
+    fn at_listener(
+        &mut self,
+        at: &AtListener,
+        reason: Option<&Arc<str>>,
+        location: Option<&Arc<str>>,
+    ) {
+        let (sk, now_ns) = (at.head.sk, at.head.time_ns);
+        let same = self
+            .watched
+            .get(&sk)
+            .is_some_and(|known| known.listener.inode == at.listener.inode);
+        if !same {
+            if self.known_only {
+                return;
+            }
+            self.watch(sk, Watched::new(&at.listener, now_ns));
+        }
+        if let Some(watched) = self.watched.get_mut(&sk) {
+            watched.listener = at.listener;
+        }
+        let client = SocketAddr::new(net::address(at.packet.source), at.packet.source_port);
+        match at.what {
+            what::RESET => {
+                if let Some(watched) = self.watched.get_mut(&sk) {
+                    watched.resets.truncate(MAX_RESETS - 1);
+                    watched.resets.push_front((now_ns, client));
+                }
+            }
+            what::ANSWERED_AGAIN => {
+                let listener = &at.listener;
+                let key = (listener.netns, listener.local_port, client);
+                self.requests.answered_again(key, sk, now_ns);
+            }
+            _ => self.dropped(at, client, reason, location),
+        }
+    }
+
+    fn dropped(
+        &mut self,
+        at: &AtListener,
+        client: SocketAddr,
+        reason: Option<&Arc<str>>,
+        location: Option<&Arc<str>>,
+    ) {
+        let (sk, now_ns) = (at.head.sk, at.head.time_ns);
+        let seen = Dropped::of(at, reason, location);
+        let kind = seen.kind();
+        self.count(at, kind.clone());
+        let was_reset = self.watched.get(&sk).is_some_and(|watched| {
+            let mut resets = watched.resets.iter();
+            resets.any(|&(at_ns, to)| to == client && now_ns.abs_diff(at_ns) <= RESET_NS)
+        });
+        if kind == Some(Kind::AcceptQueue) {
+            let listener = &at.listener;
+            self.requests
+                .refused((listener.netns, listener.local_port, client));
+            self.look_wanted = true;
+        }
+        if let Some(kind) = kind {
+            let incident = self.incident(sk, kind, now_ns);
+            incident.see(seen, client, was_reset, now_ns);
+        }
+    }
+
+    fn count(&mut self, at: &AtListener, kind: Option<Kind>) {
+        let (sk, inode, flags) = (at.head.sk, at.listener.inode, at.packet.flags);
+        let key = CountKey::of(sk, inode, at.what, at.reason, flags);
+        if let Some(watched) = self.watched.get_mut(&sk)
+            && (watched.counts.contains_key(&key) || watched.counts.len() < MAX_COUNTS)
+        {
+            watched.counts.entry(key).or_insert((0, kind));
+        }
+        self.count_to(sk, key, at.count, at.head.time_ns);
+    }
+
+    /// So many there have been by the kernel half's count.
+    fn count_to(&mut self, sk: u64, key: CountKey, count: u64, now_ns: u64) {
+        let Some(watched) = self.watched.get_mut(&sk) else {
+            return;
+        };
+        let Some((told, kind)) = watched.counts.get_mut(&key) else {
+            return;
+        };
+        let more = count.saturating_sub(*told);
+        *told = count.max(*told);
+        let kind = kind.clone();
+        let late = more.min(watched.held);
+        watched.held -= late;
+        watched.otherwise += more - late;
+        // What found a full queue, the look counts.
+        if let Some(kind @ Kind::Dropped(_)) = kind
+            && more > 0
+        {
+            self.incident(sk, kind, now_ns).turn_away(more, now_ns);
+        }
+    }
+
+    fn incident(&mut self, sk: u64, kind: Kind, since_ns: u64) -> &mut Incident {
+        self.incidents
+            .entry((sk, kind))
+            .or_insert_with(|| Incident::new(since_ns))
+    }
+
+    /// Clients that have not answered for so long that nobody waits for them any more.
+    fn give_up(&mut self, now_ns: u64) {
+        for (sk, client, request) in self.requests.given_up(now_ns) {
+            // Its last acknowledgment may have come, and found the queue full.
+            let full = self
+                .incidents
+                .get(&(sk, Kind::AcceptQueue))
+                .is_some_and(|incident| incident.last_ns >= request.first_ns);
+            if full || !self.watched.contains_key(&sk) {
+                continue;
+            }
+            let incident = self.incident(sk, Kind::Unanswered, request.first_ns);
+            incident.begin_at(request.first_ns);
+            incident.turn_away(1, request.due_ns());
+            incident.retransmits = incident.retransmits.max(request.times);
+            incident.note(client);
+        }
+    }
+}
+
+impl Watched {
+    fn new(listener: &Listener, now_ns: u64) -> Self {
+        Self {
+            listener: *listener,
+            drops: listener.drops,
+            creator: None,
+            found_at: Vec::new(),
+            looked_ns: now_ns,
+            before_ns: now_ns,
+            otherwise: 0,
+            held: 0,
+            resets: VecDeque::new(),
+            counts: HashMap::new(),
+        }
+    }
+
+    /// Its local end.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        SocketAddr::new(net::address(self.listener.local), self.listener.local_port)
+    }
+}
+
+#[cfg(test)]
+mod tests;

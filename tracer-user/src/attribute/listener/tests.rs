@@ -1,0 +1,517 @@
+#![allow(clippy::unwrap_used)]
+
+use tracer_ebpf::{
+    event::{Head, Packet, Tuple, Wire as _},
+    listener::{CameUp, kind},
+};
+
+use super::*;
+use crate::attribute::PacketKind;
+
+const SK: u64 = 0xffff_8880_1234_5600;
+const NETNS: u32 = 4_026_532_177;
+const SECOND: u64 = 1_000_000_000;
+
+fn ip(last: u8) -> [u8; 16] {
+    let mut address = [0; 16];
+    address[10] = 0xff;
+    address[11] = 0xff;
+    address[12..].copy_from_slice(&[10, 9, 0, last]);
+    address
+}
+
+fn head(kind: u32, sk: u64, time_ns: u64) -> Head {
+    Head {
+        kind,
+        time_ns,
+        sk,
+        ..Head::ZERO
+    }
+}
+
+fn listener(drops: u32, backlog: u32, syn_queue: u32) -> Listener {
+    Listener {
+        local: ip(1),
+        local_port: 80,
+        family: 2,
+        netns: NETNS,
+        inode: 77,
+        backlog,
+        backlog_limit: 1,
+        syn_queue,
+        drops,
+        state: 10,
+        ..Listener::ZERO
+    }
+}
+
+fn listening(how: u32, sk: u64, at_ns: u64, listener: Listener) -> Event {
+    Event::Listening(Box::new(Listening {
+        head: head(kind::LISTENING, sk, at_ns),
+        listener,
+        owner: Owner {
+            tgid: 4242,
+            ..Owner::ZERO
+        },
+        how,
+        reserved: 0,
+    }))
+}
+
+fn packet(client: u8, flags: u16) -> Packet {
+    Packet {
+        source: ip(client),
+        source_port: 5000,
+        destination: ip(1),
+        destination_port: 80,
+        flags,
+        ip_version: 4,
+        netns: NETNS,
+        ..Packet::ZERO
+    }
+}
+
+fn at(what: u32, at_ns: u64, packet: Packet, count: u64, reason: Option<&str>) -> Event {
+    let event = AtListener {
+        head: head(kind::AT_LISTENER, SK, at_ns),
+        listener: listener(0, 0, 0),
+        packet,
+        count,
+        what,
+        reason: reason.map_or(u32::MAX, |reason| u32::try_from(reason.len()).unwrap()),
+        ..AtListener::ZERO
+    };
+    Event::AtListener(Box::new(event), reason.map(Into::into), None)
+}
+
+fn came_up(client: u8) -> Event {
+    Event::CameUp(CameUp {
+        head: head(kind::CAME_UP, 1, 0),
+        tuple: Tuple {
+            local: ip(1),
+            local_port: 80,
+            remote: ip(client),
+            remote_port: 5000,
+            netns: NETNS,
+            ..Tuple::ZERO
+        },
+    })
+}
+
+fn counters(drops: u64, overflows: u64, syn_queue: u64, cookies: u64) -> Counters {
+    Counters {
+        listen_drops: drops,
+        listen_overflows: overflows,
+        syn_queue_drops: syn_queue,
+        syn_queue_cookies: cookies,
+        ..Counters::default()
+    }
+}
+
+fn look(at_ns: u64, listeners: &[(u64, Listener)], counters: Option<Counters>) -> Look {
+    Look {
+        time_ns: at_ns,
+        listeners: listeners.to_vec(),
+        counters: counters.into_iter().map(|it| (NETNS, it)).collect(),
+        counts: Vec::new(),
+    }
+}
+
+/// One listener, whose namespace has counted nothing yet.
+fn watching() -> Listeners {
+    let mut listeners = Listeners::new(false);
+    listeners.observe(&listening(how::BEGAN, SK, SECOND, listener(0, 0, 0)));
+    listeners.counters(NETNS, Counters::default());
+    listeners
+}
+
+fn told(listeners: &mut Listeners, now_ns: u64) -> Vec<(Kind, u64)> {
+    let due = listeners.due(now_ns);
+    due.into_iter()
+        .map(|it| (it.kind, it.turned_away))
+        .collect()
+}
+
+#[test]
+fn a_quiet_listener_gives_nothing() {
+    let mut listeners = watching();
+    for second in 2..100 {
+        let now = [(SK, listener(0, 1, 0))];
+        assert!(listeners.moved(&now).is_empty());
+        listeners.look(&look(second * SECOND, &now, None));
+        assert_eq!(listeners.due(second * SECOND), []);
+    }
+}
+
+#[test]
+fn drops_are_divided_by_what_the_namespace_counts() {
+    for (counted, expected, sure) in [
+        (counters(5, 5, 0, 0), vec![(Kind::AcceptQueue, 5)], true),
+        (counters(5, 0, 5, 0), vec![(Kind::SynQueue, 5)], true),
+        (
+            counters(5, 2, 3, 0),
+            vec![(Kind::AcceptQueue, 2), (Kind::SynQueue, 3)],
+            true,
+        ),
+        (counters(5, 0, 0, 0), vec![(Kind::Ignored, 5)], true),
+        // Read a moment later, in the midst of a flood.
+        (counters(9, 9, 0, 0), vec![(Kind::AcceptQueue, 5)], true),
+        (
+            counters(9, 2, 7, 0),
+            vec![(Kind::AcceptQueue, 2), (Kind::SynQueue, 3)],
+            false,
+        ),
+    ] {
+        let mut listeners = watching();
+        let now = [(SK, listener(5, 0, 0))];
+        assert_eq!(listeners.moved(&now), [NETNS]);
+        listeners.look(&look(2 * SECOND, &now, Some(counted.clone())));
+        let mut due = listeners.due(3 * SECOND);
+        due.sort_by_key(|it| it.turned_away);
+        assert!(due.iter().all(|it| it.sure == sure), "{counted:?}: {due:?}");
+        let told: Vec<_> = due
+            .into_iter()
+            .map(|it| (it.kind, it.turned_away))
+            .collect();
+        assert_eq!(told, expected, "{counted:?}");
+    }
+}
+
+#[test]
+fn what_no_counter_names_the_queues_tell_at_the_next_look() {
+    for (now, kind) in [
+        (listener(3, 2, 0), Kind::AcceptQueue),
+        (listener(3, 0, 1), Kind::SynQueue),
+        (listener(3, 0, 0), Kind::Ignored),
+    ] {
+        // The namespace's counters were first read after these drops, or cannot be read at all.
+        for counted in [None, Some(Counters::default())] {
+            let mut listeners = watching();
+            listeners.look(&look(2 * SECOND, &[(SK, now)], counted.clone()));
+            assert_eq!(listeners.due(3 * SECOND), [], "an event may explain it yet");
+            listeners.look(&look(3 * SECOND, &[(SK, now)], counted));
+            let due = listeners.due(4 * SECOND);
+            assert_eq!((&due[0].kind, due[0].turned_away), (&kind, 3));
+            assert_eq!((due[0].sure, due[0].since_ns), (false, SECOND));
+            listeners.look(&look(5 * SECOND, &[(SK, now)], None));
+            assert_eq!(listeners.due(u64::MAX), []);
+        }
+    }
+}
+
+#[test]
+fn a_flood_is_told_every_few_seconds_and_adds_up() {
+    let mut listeners = watching();
+    let (mut records, mut sum) = (0, 0);
+    for tenth in 1..=600_u64 {
+        let drops = u32::try_from(tenth * 1000).unwrap();
+        let now_ns = SECOND + tenth * SECOND / 10;
+        // The counters are always a little ahead.
+        let ahead = u64::from(drops) + 37;
+        let counted = counters(ahead, ahead, 0, 0);
+        listeners.look(&look(now_ns, &[(SK, listener(drops, 2, 0))], Some(counted)));
+        for refusals in listeners.due(now_ns) {
+            records += 1;
+            sum += refusals.turned_away;
+            assert_eq!(refusals.kind, Kind::AcceptQueue);
+            assert_eq!((refusals.began_ns, refusals.total), (SECOND, sum));
+        }
+    }
+    assert_eq!(listeners.due(u64::MAX).len(), 1);
+    assert!((11..=13).contains(&records), "{records}");
+    let left = 600_000 - sum;
+    assert!(left <= 50_000, "{left}");
+}
+
+#[test]
+fn what_was_dropped_for_a_reason_is_no_matter_of_queues() {
+    // The event may come before the look that shows it, or after.
+    for event_first in [true, false] {
+        let mut listeners = watching();
+        let dropped = at(
+            what::DROPPED,
+            2 * SECOND,
+            packet(2, 2),
+            1,
+            Some("TCP_MD5NOTFOUND"),
+        );
+        let looked = look(
+            2 * SECOND + 1,
+            &[(SK, listener(1, 0, 0))],
+            Some(Counters::default()),
+        );
+        if event_first {
+            listeners.observe(&dropped);
+            listeners.look(&looked);
+        } else {
+            listeners.look(&looked);
+            listeners.observe(&dropped);
+        }
+        let kind = Kind::Dropped(Some("TCP_MD5NOTFOUND".into()));
+        assert_eq!(told(&mut listeners, 3 * SECOND), [(kind, 1)]);
+        // And the books are even.
+        let counted = counters(1, 1, 0, 0);
+        let now = [(SK, listener(2, 2, 0))];
+        listeners.look(&look(9 * SECOND, &now, Some(counted)));
+        assert_eq!(told(&mut listeners, 10 * SECOND), [(Kind::AcceptQueue, 1)]);
+    }
+}
+
+#[test]
+fn what_was_only_counted_is_told_too() {
+    let mut listeners = watching();
+    let reason = "TCP_MD5FAILURE";
+    let seen = |count| at(what::DROPPED, 2 * SECOND, packet(2, 2), count, Some(reason));
+    listeners.observe(&seen(1));
+    assert_eq!(told(&mut listeners, 3 * SECOND).len(), 1);
+    let keys = listeners.counted(&[(SK, listener(1, 0, 0))]);
+    let [key] = keys[..] else { panic!("{keys:?}") };
+    assert_eq!((key.listener, key.what), (77, what::DROPPED));
+    listeners.look(&Look {
+        time_ns: 4 * SECOND,
+        counts: vec![(key, 100_000)],
+        ..Look::default()
+    });
+    let due = listeners.due(20 * SECOND);
+    assert_eq!((due[0].turned_away, due[0].total), (99_999, 100_000));
+}
+
+#[test]
+fn an_overflow_waits_for_the_look_that_counts_it() {
+    let mut listeners = watching();
+    listeners.observe(&at(what::RESET, 2 * SECOND, packet(2, 16), 1, None));
+    listeners.observe(&at(
+        what::DROPPED,
+        2 * SECOND + 1000,
+        packet(2, 16),
+        1,
+        Some("TCP_LISTEN_OVERFLOW"),
+    ));
+    assert!(listeners.wants_look());
+    assert_eq!(listeners.due(3 * SECOND), []);
+    let counted = counters(1, 1, 0, 0);
+    listeners.look(&look(3 * SECOND, &[(SK, listener(1, 2, 0))], Some(counted)));
+    let due = listeners.due(3 * SECOND + 1);
+    assert_eq!((due[0].turned_away, due[0].resets), (1, 1));
+    let client = SocketAddr::new("10.9.0.2".parse().unwrap(), 5000);
+    assert_eq!(due[0].client, Client::One(client));
+    assert_eq!(due[0].drops[0].packet, PacketKind::Other);
+}
+
+#[test]
+fn strays_are_nobodys_failure() {
+    let mut listeners = watching();
+    for (flags, reason) in [(16, "TCP_FLAGS"), (4, "TCP_RESET"), (2, "NOT_SPECIFIED")] {
+        listeners.observe(&at(
+            what::DROPPED,
+            2 * SECOND,
+            packet(2, flags),
+            1,
+            Some(reason),
+        ));
+    }
+    assert_eq!(listeners.due(u64::MAX), []);
+    listeners.observe(&at(
+        what::DROPPED,
+        2 * SECOND,
+        packet(2, 3),
+        2,
+        Some("TCP_FLAGS"),
+    ));
+    assert_eq!(listeners.due(u64::MAX).len(), 1, "SYN and FIN");
+}
+
+/// The kernel's way: 1, 3, 7, 15, 31 seconds after the first answer.
+const AGAIN: [u64; 5] = [1, 3, 7, 15, 31];
+
+#[test]
+fn a_client_that_never_answers_is_told_once_nobody_waits_any_more() {
+    let mut listeners = watching();
+    for (count, second) in (1..).zip(AGAIN) {
+        assert_eq!(listeners.due(second * SECOND), [], "not yet");
+        let again = at(
+            what::ANSWERED_AGAIN,
+            second * SECOND,
+            packet(2, 0),
+            count,
+            None,
+        );
+        listeners.observe(&again);
+    }
+    assert!(listeners.awaits_anyone());
+    assert_eq!(listeners.due(63 * SECOND), []);
+    let due = listeners.due(81 * SECOND);
+    assert_eq!((&due[0].kind, due[0].turned_away), (&Kind::Unanswered, 1));
+    assert_eq!((due[0].retransmits, due[0].since_ns), (5, SECOND));
+    assert!(!listeners.awaits_anyone());
+}
+
+#[test]
+fn a_client_that_answers_late_is_none() {
+    let mut listeners = watching();
+    listeners.observe(&at(what::ANSWERED_AGAIN, 2 * SECOND, packet(2, 0), 1, None));
+    listeners.observe(&at(what::ANSWERED_AGAIN, 2 * SECOND, packet(3, 0), 2, None));
+    listeners.observe(&came_up(2));
+    let due = listeners.due(60 * SECOND);
+    let client = SocketAddr::new("10.9.0.3".parse().unwrap(), 5000);
+    assert_eq!((due.len(), due[0].client), (1, Client::One(client)));
+}
+
+#[test]
+fn a_client_whose_answer_found_the_queue_full_is_told_as_that() {
+    let mut listeners = watching();
+    listeners.observe(&at(what::ANSWERED_AGAIN, 2 * SECOND, packet(2, 0), 1, None));
+    let overflow = Some("TCP_LISTEN_OVERFLOW");
+    listeners.observe(&at(what::DROPPED, 3 * SECOND, packet(2, 16), 1, overflow));
+    let counted = counters(1, 1, 0, 0);
+    listeners.look(&look(3 * SECOND, &[(SK, listener(1, 2, 0))], Some(counted)));
+    assert_eq!(told(&mut listeners, 60 * SECOND), [(Kind::AcceptQueue, 1)]);
+}
+
+#[test]
+fn cookies_turn_nobody_away() {
+    let mut listeners = watching();
+    let full = [(SK, listener(0, 0, 1))];
+    assert_eq!(listeners.moved(&full), [NETNS]);
+    listeners.look(&look(2 * SECOND, &full, Some(counters(0, 0, 0, 900))));
+    assert_eq!(told(&mut listeners, 3 * SECOND), [(Kind::Cookies, 900)]);
+}
+
+#[test]
+fn what_a_listener_turned_away_is_told_after_its_end() {
+    let mut listeners = watching();
+    let ended = listening(how::ENDED, SK, 2 * SECOND, listener(4, 2, 0));
+    let Event::Listening(event) = &ended else {
+        panic!("another event")
+    };
+    let last = listeners.last_look(event).unwrap();
+    listeners.look(&look(2 * SECOND, &[last], Some(counters(4, 4, 0, 0))));
+    listeners.observe(&ended);
+    listeners.forget_ended();
+    let due = listeners.due(2 * SECOND);
+    assert_eq!(
+        (due[0].turned_away, due[0].creator.unwrap().tgid),
+        (4, 4242)
+    );
+    listeners.forget_ended();
+    assert_eq!(listeners.watched().count(), 0);
+}
+
+#[test]
+fn another_listener_at_the_same_address_is_another() {
+    let mut listeners = watching();
+    let full = look(
+        2 * SECOND,
+        &[(SK, listener(4, 2, 0))],
+        Some(counters(4, 4, 0, 0)),
+    );
+    listeners.look(&full);
+    assert_eq!(told(&mut listeners, 3 * SECOND), [(Kind::AcceptQueue, 4)]);
+    // Its end was missed; the new one has the old one's place in memory.
+    let mut new = listener(0, 0, 0);
+    new.inode = 78;
+    listeners.observe(&listening(how::BEGAN, SK, 4 * SECOND, new));
+    listeners.look(&look(5 * SECOND, &[(SK, new)], None));
+    assert_eq!(listeners.due(u64::MAX), []);
+    new.drops = 1;
+    new.backlog = 2;
+    let one = look(6 * SECOND, &[(SK, new)], Some(counters(5, 5, 0, 0)));
+    listeners.look(&one);
+    let due = listeners.due(7 * SECOND);
+    assert_eq!((due[0].turned_away, due[0].total), (1, 1));
+}
+
+#[test]
+fn a_socket_that_is_gone_gives_nothing() {
+    let mut listeners = watching();
+    listeners.look(&look(2 * SECOND, &[(SK, Listener::ZERO)], None));
+    listeners.forget_ended();
+    assert_eq!(listeners.watched().count(), 0);
+    assert_eq!(listeners.due(u64::MAX), []);
+}
+
+#[test]
+fn only_known_listeners_where_a_command_is_followed() {
+    let mut listeners = Listeners::new(true);
+    let dropped = at(
+        what::DROPPED,
+        SECOND,
+        packet(2, 2),
+        1,
+        Some("TCP_MD5FAILURE"),
+    );
+    listeners.observe(&dropped);
+    assert_eq!(listeners.due(u64::MAX), []);
+    listeners.observe(&listening(how::BEGAN, SK, SECOND, listener(0, 0, 0)));
+    listeners.observe(&dropped);
+    assert_eq!(listeners.due(u64::MAX).len(), 1);
+}
+
+#[test]
+fn two_listeners_of_one_namespace_each_get_their_own() {
+    let mut listeners = watching();
+    let mut other = listener(0, 0, 0);
+    (other.inode, other.local_port) = (78, 81);
+    listeners.observe(&listening(how::FOUND, SK + 64, SECOND, other));
+    let (mut one, mut two) = (listener(3, 2, 0), other);
+    (two.drops, two.backlog) = (4, 2);
+    let now = [(SK, one), (SK + 64, two)];
+    listeners.look(&look(2 * SECOND, &now, Some(counters(7, 7, 0, 0))));
+    let due = listeners.due(3 * SECOND);
+    let mut told: Vec<_> = due
+        .iter()
+        .map(|it| (it.listener.local_port, it.turned_away, it.sure))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [(80, 3, true), (81, 4, true)]);
+    // One has a full accept queue, the other a full SYN queue: only their state tells which is which.
+    (one.drops, two.drops, two.backlog, two.syn_queue) = (4, 6, 0, 1);
+    let now = [(SK, one), (SK + 64, two)];
+    listeners.look(&look(9 * SECOND, &now, Some(counters(10, 8, 2, 0))));
+    let mut told: Vec<_> = listeners
+        .due(10 * SECOND)
+        .into_iter()
+        .map(|it| (it.listener.local_port, it.kind, it.turned_away, it.sure))
+        .collect();
+    told.sort_unstable_by_key(|it| it.0);
+    let expected = [
+        (80, Kind::AcceptQueue, 1, false),
+        (81, Kind::SynQueue, 2, false),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_packet_that_counts_twice_is_told_once() {
+    // Since some kernels the drop itself counts among the listener's, too.
+    let mut listeners = watching();
+    for count in 1..=3 {
+        let overflow = Some("TCP_LISTEN_OVERFLOW");
+        let dropped = at(what::DROPPED, 2 * SECOND, packet(2, 16), count, overflow);
+        listeners.observe(&dropped);
+    }
+    let now = [(SK, listener(6, 2, 0))];
+    listeners.look(&look(3 * SECOND, &now, Some(counters(3, 3, 0, 0))));
+    listeners.look(&look(4 * SECOND, &now, None));
+    listeners.look(&look(5 * SECOND, &now, None));
+    assert_eq!(told(&mut listeners, 6 * SECOND), [(Kind::AcceptQueue, 3)]);
+    assert_eq!(listeners.due(u64::MAX), []);
+}
+
+#[test]
+fn strays_among_the_drops_hide_nothing() {
+    let mut listeners = watching();
+    let stray = at(
+        what::DROPPED,
+        2 * SECOND,
+        packet(2, 16),
+        50,
+        Some("TCP_FLAGS"),
+    );
+    listeners.observe(&stray);
+    let now = [(SK, listener(54, 2, 0))];
+    listeners.look(&look(3 * SECOND, &now, Some(counters(4, 4, 0, 0))));
+    listeners.look(&look(4 * SECOND, &now, None));
+    assert_eq!(told(&mut listeners, 5 * SECOND), [(Kind::AcceptQueue, 4)]);
+    assert_eq!(listeners.due(u64::MAX), []);
+}

@@ -1,0 +1,342 @@
+//! From what a listener turned away to a verdict.
+//!
+//! Pure, as everything here.
+
+use std::net::SocketAddr;
+
+use super::{Finding, Places, Verdict, fix, words};
+use crate::{
+    attribute::listener::{Client, Dropped, Kind, Refusals},
+    cause, net,
+    record::{Confidence, Severity},
+};
+
+/// Judges what a listener turned away. `places` serves only to make commands ready to run.
+#[must_use]
+pub fn diagnose(refusals: &Refusals, places: &Places) -> Verdict {
+    let mut finding = match &refusals.kind {
+        Kind::AcceptQueue => accept_queue(refusals),
+        Kind::SynQueue => syn_queue(refusals),
+        Kind::Cookies => cookies(refusals),
+        Kind::Unanswered => unanswered(refusals),
+        Kind::Dropped(_) => dropped(refusals),
+        Kind::Ignored => ignored(refusals),
+    };
+    if !refusals.sure && finding.confidence == Confidence::Certain {
+        finding.confidence = Confidence::Likely;
+        finding.missing.push(
+            "which queue was full: it is inferred from what the listener was like, since the counters \
+             of its network namespace do not tell"
+                .to_owned(),
+        );
+    }
+    let way = match places.way(refusals.listener.netns) {
+        Some(way) => way.to_owned(),
+        None => format!("(in network namespace {}) ", refusals.listener.netns),
+    };
+    finding
+        .fix
+        .extend(fix::steps(finding.cause, &values(refusals), &way));
+    let harmless = refusals.kind == Kind::Cookies;
+    Verdict {
+        stuck_on: None,
+        errno: None,
+        severity: if harmless {
+            Severity::Info
+        } else {
+            Severity::Warning
+        },
+        finding,
+    }
+}
+
+/// Placeholders of the catalogue, and what stands for them here.
+fn values(refusals: &Refusals) -> Vec<(&'static str, String)> {
+    let listener = &refusals.listener;
+    let mut values = vec![("PORT", listener.local_port.to_string())];
+    let local = net::address(listener.local);
+    values.extend((!local.is_unspecified()).then(|| ("LOCAL", local.to_string())));
+    if let Client::One(client) | Client::Many(client) = refusals.client {
+        values.push(("REMOTE", client.ip().to_string()));
+    }
+    values
+}
+
+/// `1 packet`, `20 packets`.
+fn some(count: u64, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
+}
+
+/// `1 SYN was`, `3 SYNs were`.
+fn were(count: u64, what: &str) -> String {
+    let verb = if count == 1 { "was" } else { "were" };
+    format!("{} {verb}", some(count, what))
+}
+
+/// ` within 1.0 s`; nothing where it took no time.
+fn within(refusals: &Refusals) -> String {
+    match refusals.until_ns.saturating_sub(refusals.since_ns) {
+        0 => String::new(),
+        ns => format!(" within {}", words::duration(ns)),
+    }
+}
+
+/// The same kind had been told of before.
+fn so_far(refusals: &Refusals) -> Option<String> {
+    let since_ns = refusals.until_ns.saturating_sub(refusals.began_ns);
+    (refusals.total > refusals.turned_away).then(|| {
+        format!(
+            "it has gone on for {}: {} in all",
+            words::duration(since_ns),
+            refusals.total
+        )
+    })
+}
+
+fn with_links(mut finding: Finding, refusals: &Refusals) -> Finding {
+    finding.why.extend(so_far(refusals));
+    finding.why.extend(from_whom(refusals));
+    for drop in &refusals.drops {
+        finding.why.push(format!(
+            "the kernel dropped {} at the listener: {}",
+            some(drop.count, drop.packet.name()),
+            place(drop)
+        ));
+    }
+    finding
+}
+
+fn from_whom(refusals: &Refusals) -> Option<String> {
+    match refusals.client {
+        Client::Unseen => None,
+        Client::One(client) => Some(format!("from {client}")),
+        Client::Many(last) => Some(format!("from more than one client port, the last {last}")),
+    }
+}
+
+fn place(drop: &Dropped) -> String {
+    match (drop.reason.as_deref(), drop.location.as_deref()) {
+        (Some(reason), Some(location)) => format!("{reason} at {location}"),
+        (Some(reason), None) => reason.to_owned(),
+        (None, Some(location)) => format!("at {location}"),
+        (None, None) => "no reason given".to_owned(),
+    }
+}
+
+/// What the kernel's own counts say.
+fn counted(refusals: &Refusals, counter: &str) -> String {
+    let rose = format!(
+        "the listener's count of drops rose by {}{}",
+        refusals.turned_away,
+        within(refusals)
+    );
+    if refusals.sure && refusals.counters.is_some() {
+        format!("{rose}, and with it {counter} of its network namespace")
+    } else {
+        rose
+    }
+}
+
+fn accept_queue(refusals: &Refusals) -> Finding {
+    let listener = &refusals.listener;
+    let mut finding = Finding::new(
+        "accept-queue-full",
+        Confidence::Certain,
+        format!(
+            "its accept queue is full, and {} turned away{} (SYNs and last ACKs of clients, each \
+             repetition counted)",
+            were(refusals.turned_away, "packet"),
+            within(refusals)
+        ),
+    )
+    .why(counted(refusals, "TcpExtListenOverflows"))
+    .why(format!(
+        "as last seen, {} wait for accept(), and the queue takes {} and one more",
+        some(listener.backlog.into(), "connection"),
+        listener.backlog_limit
+    ));
+    if let Some(counters) = &refusals.counters
+        && let Some(somaxconn) = counters.somaxconn
+    {
+        finding = finding.why(if somaxconn == u64::from(listener.backlog_limit) {
+            format!("the limit is that of net.core.somaxconn, {somaxconn}: listen() may have asked for more")
+        } else {
+            format!("the limit is what listen() was given; net.core.somaxconn is {somaxconn}")
+        });
+    }
+    if refusals.resets > 0 {
+        finding = finding.why(format!(
+            "net.ipv4.tcp_abort_on_overflow is on: {} answered by a RST",
+            were(refusals.resets, "packet")
+        ));
+    }
+    with_links(finding, refusals)
+}
+
+fn syn_queue(refusals: &Refusals) -> Finding {
+    let finding = Finding::new(
+        "syn-queue-full",
+        Confidence::Certain,
+        format!(
+            "its SYN queue is full, and {} (repetitions included) ignored{}",
+            were(refusals.turned_away, "SYN"),
+            within(refusals)
+        ),
+    )
+    .why(counted(refusals, "TcpExtTCPReqQFullDrop"))
+    .why(queue_text(refusals));
+    let off = refusals
+        .counters
+        .as_ref()
+        .is_some_and(|counters| counters.syncookies == Some(0));
+    let finding = if off {
+        finding.why("net.ipv4.tcp_syncookies is 0: no SYN cookies are sent instead")
+    } else {
+        finding
+    };
+    with_links(finding, refusals)
+}
+
+fn queue_text(refusals: &Refusals) -> String {
+    let listener = &refusals.listener;
+    let most = refusals
+        .counters
+        .as_ref()
+        .and_then(|counters| counters.max_syn_backlog)
+        .map_or_else(String::new, |most| {
+            format!("; net.ipv4.tcp_max_syn_backlog is {most}")
+        });
+    format!(
+        "as last seen, {} under way, and the listener takes {}{most}",
+        some(listener.syn_queue.into(), "handshake"),
+        listener.backlog_limit
+    )
+}
+
+fn cookies(refusals: &Refusals) -> Finding {
+    let finding = Finding::new(
+        "syn-queue-full",
+        Confidence::Certain,
+        format!(
+            "its SYN queue is full, so {} answered with a SYN cookie{}: nobody is turned away",
+            were(refusals.turned_away, "SYN"),
+            within(refusals)
+        ),
+    )
+    .why(format!(
+        "TcpExtTCPReqQFullDoCookies of its network namespace rose by {}",
+        refusals.turned_away
+    ))
+    .why(queue_text(refusals));
+    with_links(finding, refusals)
+}
+
+fn unanswered(refusals: &Refusals) -> Finding {
+    let retries = refusals
+        .counters
+        .as_ref()
+        .and_then(|counters| counters.synack_retries)
+        .map_or_else(String::new, |retries| {
+            format!(" (net.ipv4.tcp_synack_retries is {retries})")
+        });
+    let clients = some(refusals.turned_away, "handshake");
+    let finding = Finding::new(
+        "handshake-incomplete",
+        Confidence::Likely,
+        format!("{clients} never completed: its SYN-ACK was sent again and again, and no ACK came"),
+    )
+    .why(format!(
+        "the SYN-ACK was sent again up to {} in vain{retries}, and then no more",
+        some(refusals.retransmits.into(), "time")
+    ))
+    .missing(
+        "that the kernel gave it up: no hook tells, it is inferred from the retransmission that did \
+         not follow",
+    );
+    with_links(finding, refusals)
+}
+
+/// The catalogue says which cause a reason stands for; illegal flags are of a handshake only where
+/// the segment has a SYN.
+fn cause_of(drop: &Dropped) -> &'static str {
+    const SYN: u16 = 2;
+    let reason = drop.reason.as_deref().unwrap_or_default();
+    if reason == "TCP_FLAGS" && drop.flags & SYN == 0 {
+        return "bad-segments";
+    }
+    cause::by_drop_reason(reason)
+        .next()
+        .map_or("unknown", |cause| cause.code)
+}
+
+fn dropped(refusals: &Refusals) -> Finding {
+    let Some(first) = refusals.drops.first() else {
+        return counted_only(refusals);
+    };
+    let cause = cause_of(first);
+    let reason = first.reason.as_deref().unwrap_or_default();
+    let finding = Finding::new(
+        cause,
+        Confidence::Certain,
+        format!(
+            "{} dropped at it: {}",
+            were(refusals.turned_away, "packet"),
+            meaning(reason)
+        ),
+    );
+    with_links(finding, refusals)
+}
+
+/// Their details were held back: only their number is known.
+fn counted_only(refusals: &Refusals) -> Finding {
+    let Kind::Dropped(reason) = &refusals.kind else {
+        return ignored(refusals);
+    };
+    let reason = reason.as_deref().unwrap_or_default();
+    let cause = cause::by_drop_reason(reason).next();
+    Finding::new(
+        cause.map_or("unknown", |cause| cause.code),
+        Confidence::Likely,
+        format!(
+            "{} dropped at it: {}",
+            were(refusals.turned_away, "packet"),
+            meaning(reason)
+        ),
+    )
+    .missing("their details: there were too many in too short a time, so they were only counted")
+}
+
+fn meaning(reason: &str) -> String {
+    cause::reason::meaning(reason).map_or_else(
+        || reason.to_owned(),
+        |meaning| format!("{reason}, {meaning}"),
+    )
+}
+
+fn ignored(refusals: &Refusals) -> Finding {
+    Finding::new(
+        "unknown",
+        Confidence::Unknown,
+        format!(
+            "{} ignored{}, and neither of its queues was full",
+            were(refusals.turned_away, "SYN"),
+            within(refusals)
+        ),
+    )
+    .why(counted(refusals, "TcpExtListenDrops"))
+    .why(queue_text(refusals))
+    .missing(
+        "why: no memory for a request, no route back to the client, a security module, or a SYN queue \
+         that nears net.ipv4.tcp_max_syn_backlog; no hook and no counter tells these apart",
+    )
+}
+
+/// The client, where there was but one.
+#[must_use]
+pub fn only_client(refusals: &Refusals) -> Option<SocketAddr> {
+    match refusals.client {
+        Client::One(client) => Some(client),
+        _ => None,
+    }
+}
