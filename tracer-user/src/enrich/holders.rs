@@ -105,13 +105,8 @@ impl Holders {
         if inode == 0 {
             return Answer::Nobody;
         }
-        let before = self.found.get(&inode).cloned().unwrap_or_default();
-        let holders = identify(inode, &before);
-        if !holders.is_empty() {
-            return Answer::Held {
-                holders,
-                whole: false,
-            };
+        if let Some(answer) = self.again(inode) {
+            return answer;
         }
         let mut near = Scan::default();
         let mut left = self.max_descriptors;
@@ -125,6 +120,17 @@ impl Holders {
             },
             None => self.all_of(inode),
         }
+    }
+
+    /// Those who held a socket when it was asked for before, and hold it still: costs next to
+    /// nothing. `None` where nobody of them does.
+    pub fn again(&mut self, inode: u64) -> Option<Answer> {
+        let before = self.found.get(&inode)?.clone();
+        let holders = identify(inode, &before);
+        (!holders.is_empty()).then_some(Answer::Held {
+            holders,
+            whole: false,
+        })
     }
 
     /// Every process that holds a socket.

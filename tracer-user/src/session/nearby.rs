@@ -174,8 +174,12 @@ impl Neighbourhood {
         if it.inode == 0 {
             return Some(ListenerHolder::Kernel);
         }
-        let likely = netns::members(it.netns, MAX_MEMBERS);
-        match self.holders.of(u64::from(it.inode), &likely) {
+        let inode = u64::from(it.inode);
+        let answer = self.holders.again(inode).unwrap_or_else(|| {
+            let likely = netns::members(it.netns, MAX_MEMBERS);
+            self.holders.of(inode, &likely)
+        });
+        match answer {
             Answer::Held { holders, .. } => {
                 let others = holders.len().saturating_sub(1);
                 let first = holders.into_iter().next()?;
