@@ -144,12 +144,15 @@ impl Names {
 
     /// The kernel's name of a drop reason.
     pub fn drop_reason(&mut self, number: u32) -> Option<Arc<str>> {
-        let name = self.reasons.drop_reason(number)?;
-        Some(Arc::clone(
-            self.drop_reasons
-                .entry(number)
-                .or_insert_with(|| name.into()),
-        ))
+        if let Some(known) = self.drop_reasons.get(&number) {
+            return Some(Arc::clone(known));
+        }
+        let name: Arc<str> = match self.reasons.drop_reason(number) {
+            Some(name) => name.into(),
+            None => self.reasons.subsystem_reason(number)?.into(),
+        };
+        self.drop_reasons.insert(number, Arc::clone(&name));
+        Some(name)
     }
 
     /// The kernel's reason for what happened at a listener.

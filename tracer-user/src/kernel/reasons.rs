@@ -6,11 +6,16 @@ use std::collections::BTreeMap;
 use super::btf::Btf;
 use crate::cause::reason;
 
+/// What the kernel puts before the name of a subsystem.
+const SUBSYSTEM: &str = "SKB_DROP_REASON_SUBSYS_";
+
 /// What the running kernel calls its reasons.
 #[derive(Clone, Debug, Default)]
 pub struct ReasonNames {
     drops: BTreeMap<u32, String>,
     resets: BTreeMap<u32, String>,
+    /// Subsystems with reasons of their own, which the types of a module name, not the kernel's.
+    subsystems: BTreeMap<u32, String>,
 }
 
 impl ReasonNames {
@@ -23,8 +28,11 @@ impl ReasonNames {
         let mut qdisc = names(btf, "qdisc_drop_reason", &[]);
         qdisc.retain(|value, _| value >> 16 != 0);
         drops.append(&mut qdisc);
+        let mut subsystems = names(btf, "skb_drop_reason_subsys", &[SUBSYSTEM]);
+        subsystems.retain(|&number, name| number != 0 && name != "NUM");
         Self {
             drops,
+            subsystems,
             resets: names(btf, "sk_rst_reason", &["SK_RST_REASON_"]),
         }
     }
@@ -32,6 +40,20 @@ impl ReasonNames {
     /// Why a packet was dropped: `NETFILTER_DROP`, `NO_SOCKET`, `NOT_SPECIFIED`, ...
     pub fn drop_reason(&self, value: u32) -> Option<&str> {
         self.drops.get(&value).map(String::as_str)
+    }
+
+    /// A drop reason of a subsystem whose names are not known, by its subsystem and its number there:
+    /// `OPENVSWITCH_3`.
+    pub fn subsystem_reason(&self, value: u32) -> Option<String> {
+        let subsystem = self.subsystems.get(&(value >> 16))?;
+        Some(format!("{subsystem}_{}", value & 0xffff))
+    }
+
+    /// Whether [`Self::subsystem_reason`] gives such a name.
+    pub fn is_of_subsystem(&self, name: &str) -> bool {
+        name.rsplit_once('_').is_some_and(|(subsystem, number)| {
+            number.parse::<u16>().is_ok() && self.subsystems.values().any(|it| it == subsystem)
+        })
     }
 
     /// The number of a drop reason, by the name that [`Self::drop_reason`] gives.
@@ -107,6 +129,7 @@ mod tests {
                 .map(|(value, name)| (value, name.to_owned()))
                 .collect(),
             resets: BTreeMap::new(),
+            subsystems: BTreeMap::from([(2, "OPENVSWITCH".to_owned())]),
         }
     }
 
@@ -122,6 +145,11 @@ mod tests {
         assert_eq!(sample().drop_reason_value("NOT_SPECIFIED"), Some(2));
         assert_eq!(sample().drop_reason(0), None);
         assert_eq!(sample().drop_reason_value("NO_SOCKET"), None);
+        let ovs = sample().subsystem_reason(2 << 16 | 3);
+        assert_eq!(ovs.as_deref(), Some("OPENVSWITCH_3"));
+        assert_eq!(sample().subsystem_reason(3 << 16 | 1), None);
+        assert!(sample().is_of_subsystem("OPENVSWITCH_3"));
+        assert!(!sample().is_of_subsystem("OPENVSWITCH_X"));
     }
 
     #[test]
@@ -132,6 +160,12 @@ mod tests {
             assert_eq!(names.drop_reason(value), Some(name));
         }
         assert_eq!(names.drop_reason_value("MAX"), None);
+        assert!(
+            !names
+                .subsystems
+                .values()
+                .any(|name| name == "NUM" || name == "CORE")
+        );
         assert_eq!(names.drop_reason_value("SUBSYS_MASK"), None);
         assert_ne!(names.benign_bitmap(), [0; 4]);
         let no_socket = names.drop_reason_value("NO_SOCKET").unwrap();

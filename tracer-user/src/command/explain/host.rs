@@ -83,7 +83,7 @@ impl Host for ThisHost {
     }
 
     fn knows_drop_reason(&self, name: &str) -> bool {
-        self.reasons.drop_reason_value(name).is_some()
+        self.reasons.drop_reason_value(name).is_some() || self.reasons.is_of_subsystem(name)
     }
 
     fn knows_reset_reason(&self, name: &str) -> bool {
