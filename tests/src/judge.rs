@@ -135,8 +135,10 @@ fn told<'a>(lab: &Lab, cause: &str, all: &[&'a Failure]) -> (Vec<&'a Failure>, u
     (records, sum)
 }
 
+/// A handshake that the server's listener did not take.
 fn is_inbound(failure: &Failure, lab: &Lab) -> bool {
     failure.direction == Direction::Inbound
+        && failure.phase == Phase::Handshake
         && failure.socket.netns.is_some_and(|netns| lab.holds(netns))
 }
 
@@ -174,6 +176,35 @@ pub fn inbound(scenario: &Scenario, lab: &Lab, story: &Story, all: &[&Failure]) 
         findings.check(counted.contains(&sum), &what, expected, sum);
         let seen = inbound.reason.is_empty() || reasons.contains(&inbound.reason);
         findings.check(seen, "reason", inbound.reason, format!("{reasons:?}"));
+    }
+    findings.0
+}
+
+/// What tcpwhy said of the server's own ends of connections: whose they are, and the cause that the
+/// row names. When a scenario ends, its server leaves what it had not accepted or not read.
+#[must_use]
+pub fn accepted(scenario: &Scenario, lab: &Lab, story: &Story, all: &[&Failure]) -> Vec<Mismatch> {
+    let mut findings = Findings::default();
+    let netns = lab.inode(Place::Server);
+    let mut told = false;
+    for failure in all.iter().filter(|failure| {
+        failure.direction == Direction::Inbound
+            && failure.phase != Phase::Handshake
+            && failure.socket.netns == Some(netns)
+    }) {
+        let process = failure.process.as_ref();
+        let right = process.is_none_or(|it| story.daemons.contains(&it.pid));
+        findings.check(
+            right,
+            "holder",
+            format!("{:?}", story.daemons),
+            format!("{process:?}"),
+        );
+        let accepted = process.is_some_and(|it| it.role == Some(Role::Acceptor));
+        told |= accepted && scenario.row.server == Some(failure.cause.as_str());
+    }
+    if let Some(cause) = scenario.row.server {
+        findings.check(told, "of the server's end", cause, "nothing");
     }
     findings.0
 }
@@ -272,7 +303,8 @@ fn one(findings: &mut Findings, scenario: &Scenario, lab: &Lab, story: &Story, f
     let got = format!("{:?}", failure.confidence);
     findings.check(sure, "confidence", format!("{:?}", row.sure), got);
     let phase = format!("{:?}", failure.phase);
-    findings.check(failure.phase == Phase::Connect, "phase", "Connect", phase);
+    let wanted = format!("{:?}", row.phase);
+    findings.check(failure.phase == row.phase, "phase", wanted, phase);
     let stuck_on = if failure.cause == "abandoned" || row.stuck_on.is_empty() {
         row.stuck_on.trim_start_matches('|')
     } else {

@@ -46,6 +46,7 @@ impl Happened {
         if let Some(all) = failures {
             found.extend(judge::failures(&self.scenario, &self.lab, &self.story, all));
             found.extend(judge::inbound(&self.scenario, &self.lab, &self.story, all));
+            found.extend(judge::accepted(&self.scenario, &self.lab, &self.story, all));
         }
         found
     }

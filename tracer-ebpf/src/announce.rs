@@ -35,8 +35,9 @@ fn hand_over(hook: Hook, sk: u64, entry: &mut Entry) -> u32 {
     entry.announced
 }
 
+/// Hands over what is known of a process, unless that was done before.
 #[inline(always)]
-fn process(hook: Hook, tgid: u32) {
+pub(crate) fn process(hook: Hook, tgid: u32) {
     let Some(known) = owner::known(tgid) else {
         return;
     };

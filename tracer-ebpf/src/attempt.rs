@@ -9,9 +9,9 @@ pub mod phase {
     pub const CALLED: u32 = 1;
     /// `SYN_SENT`.
     pub const SYN_SENT: u32 = 2;
-    /// Came up, and is followed to its end (`--all`).
+    /// Came up, and is followed to its end.
     pub const OPEN: u32 = 3;
-    /// Failed, and that was handed over; `connect()` may yet return the errno.
+    /// Failed or ended, and that was handed over; `connect()` may yet return the errno.
     pub const FAILED: u32 = 4;
     /// Likewise, but no SYN was made, and only the return of `connect()` tells the errno.
     pub const FAILED_UNSENT: u32 = 5;

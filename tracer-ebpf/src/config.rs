@@ -65,12 +65,40 @@ absent_by_default! {
         pub sock_drops,
         /// `inet_connection_sock.icsk_accept_queue.qlen`.
         pub icsk_accept_queue_len,
+        /// `sock.sk_lock.owned`.
+        pub sock_owned,
+        /// `sock_common.skc_flags`.
+        pub sock_flags,
         /// `inet_sock.inet_sport`.
         pub inet_sport,
         /// `inet_connection_sock.icsk_retransmits`, 1 byte.
         pub icsk_retransmits,
         /// `inet_connection_sock.icsk_ca_state`: the byte that begins with its 5 bits.
         pub icsk_ca_state,
+        /// `inet_connection_sock.icsk_rto`, in jiffies.
+        pub icsk_rto,
+        /// `inet_connection_sock.icsk_user_timeout`, milliseconds.
+        pub icsk_user_timeout,
+        /// `inet_connection_sock.icsk_probes_out`, 1 byte.
+        pub icsk_probes_out,
+        /// `inet_connection_sock.icsk_ack.lrcvtime`, in jiffies.
+        pub icsk_last_received,
+        /// `tcp_sock.lsndtime`, in jiffies.
+        pub tcp_last_sent,
+        /// `tcp_sock.bytes_acked`.
+        pub tcp_bytes_acked,
+        /// `tcp_sock.snd_cwnd`.
+        pub tcp_snd_cwnd,
+        /// `tcp_sock.mss_cache`.
+        pub tcp_mss_cache,
+        /// `tcp_sock.packets_out`.
+        pub tcp_packets_out,
+        /// `tcp_sock.snd_wnd`.
+        pub tcp_snd_wnd,
+        /// `tcp_sock.snd_nxt`.
+        pub tcp_snd_nxt,
+        /// `tcp_sock.total_retrans`.
+        pub tcp_total_retrans,
         /// `tcp_sock.snd_una`.
         pub tcp_snd_una,
         /// `tcp_sock.rcv_nxt`.
@@ -225,6 +253,8 @@ pub struct Settings {
     pub has_cookie: u32,
     /// 1: `bpf_get_retval` exists.
     pub has_retval: u32,
+    /// Length of a jiffy, microseconds.
+    pub jiffy_us: u32,
     /// Packets without a socket that may be emitted, each second and CPU.
     pub loose_packets_per_second: u32,
     /// Drops and RSTs at listeners that may be emitted, each second and CPU; answers sent again: 16
@@ -252,6 +282,7 @@ impl Settings {
         follow_command: 0,
         has_cookie: 0,
         has_retval: 0,
+        jiffy_us: 0,
         loose_packets_per_second: 0,
         listener_events_per_second: 0,
         pids: [0; FILTER_LEN],

@@ -98,6 +98,8 @@ pub mod owner_flag {
     /// The attempt was seen at `cgroup/connect4` or `cgroup/connect6`, so its beginning is that of
     /// `connect()`.
     pub const FROM_CONNECT: u32 = 2;
+    /// Not who called `connect()`, but who ended the connection, in a system call on its socket.
+    pub const ENDED_IT: u32 = 4;
 }
 
 wire! {
@@ -223,8 +225,54 @@ pub mod seen_by {
     pub const LATER: u32 = 3;
 }
 
+/// Bits of [`Stream::flags`].
+pub mod stream_flag {
+    /// The application has closed it (`SOCK_DEAD`): nobody gets an errno any more.
+    pub const ORPHAN: u32 = 1;
+    /// A system call held the socket's lock, so this ran in the context of the task that made it
+    /// (`lock_sock`, `include/net/sock.h`); softirqs and timers leave such a socket alone.
+    pub const IN_CALL: u32 = 2;
+    /// `SO_KEEPALIVE` is on (`SOCK_KEEPOPEN`).
+    pub const KEEPALIVE: u32 = 4;
+}
+
 wire! {
-    /// An outbound socket left `SYN_SENT` (or, with `--all`, ended): `inet_sock_set_state`.
+    /// What TCP knows of a connection that came up.
+    pub struct Stream {
+        /// Inode number of the socket's file; 0 where it has none: not accepted yet, or closed.
+        pub inode: u64,
+        /// `tcp_sock.bytes_acked`.
+        pub bytes_acked: u64,
+        /// `icsk_rto`, microseconds.
+        pub rto_us: u32,
+        /// `tcp_sock.snd_cwnd`, segments.
+        pub cwnd: u32,
+        /// `tcp_sock.mss_cache`, bytes.
+        pub mss: u32,
+        /// `tcp_sock.packets_out`: segments sent and not acknowledged.
+        pub packets_out: u32,
+        /// `tcp_sock.snd_wnd`: what the peer is ready to take, bytes.
+        pub send_window: u32,
+        /// `tcp_sock.snd_nxt`.
+        pub snd_nxt: u32,
+        /// `tcp_sock.total_retrans`: segments sent again since the connection began.
+        pub total_retrans: u32,
+        /// Time since data was sent (`lsndtime`), milliseconds.
+        pub last_sent_ms: u32,
+        /// Time since data was received (`icsk_ack.lrcvtime`), milliseconds.
+        pub last_received_ms: u32,
+        /// `TCP_USER_TIMEOUT`, milliseconds; 0: none.
+        pub user_timeout_ms: u32,
+        /// `icsk_probes_out`: window or keepalive probes without an answer.
+        pub probes_out: u32,
+        /// Bits of [`stream_flag`].
+        pub flags: u32,
+    }
+}
+
+wire! {
+    /// A socket left `SYN_SENT`, or a connection that had come up failed (or, with `--all`, ended):
+    /// `inet_sock_set_state`.
     pub struct State {
         /// Common fields.
         pub head: Head,
@@ -232,6 +280,8 @@ wire! {
         pub tuple: Tuple,
         /// The device that it sends through.
         pub path: Path,
+        /// What TCP knows of it.
+        pub stream: Stream,
         /// `bpf_get_socket_cookie`; 0 where the kernel has none for tracing programs.
         pub cookie: u64,
         /// `tcp_sock.bytes_sent`.
@@ -267,8 +317,8 @@ wire! {
         pub srtt_us: u32,
         /// One of [`seen_by`].
         pub seen_by: u32,
-        /// Always 0.
-        pub reserved: u32,
+        /// 1: it counts as a failure.
+        pub failure: u32,
         /// The task in whose context this ran: meaningful only where `seen_by` is
         /// [`seen_by::STATE`] and `err` is 0, since only a closer's own system call gets there
         /// without an error.

@@ -157,6 +157,12 @@ fn exec_id(leader: u64) -> u64 {
     }
 }
 
+/// Whether a filter works in the kernel: what is not in the tables was left out by it.
+#[inline(always)]
+pub(crate) fn is_filtering() -> bool {
+    setting!(follow_command) != 0 || setting!(pids_len) != 0 || setting!(uids_len) != 0
+}
+
 #[inline(always)]
 fn is_watched(tgid: u32, uid: u32) -> bool {
     if tgid == setting!(own_tgid) && tgid != 0 {

@@ -77,12 +77,7 @@ pub(crate) fn wants(hook: Hook, packet: &Packet) -> bool {
     if !expected && packet.flags & RST != 0 {
         return false;
     }
-    count::hook(hook, Count::Seen);
-    let allowed = take(expected);
-    if !allowed {
-        count::hook(hook, Count::RateLimited);
-    }
-    allowed
+    has_place(hook, expected)
 }
 
 /// Whether somebody on this host is connecting to the local end of a listener's request.
@@ -91,8 +86,19 @@ pub(crate) fn wants_answer(hook: Hook, local: &[u8; 16], local_port: u16) -> boo
     if !is_awaited(slot(local, local_port)) {
         return false;
     }
+    has_place(hook, true)
+}
+
+/// Whether a packet of a connection that is not in the table has a place left.
+#[inline(always)]
+pub(crate) fn wants_more(hook: Hook) -> bool {
+    has_place(hook, false)
+}
+
+#[inline(always)]
+fn has_place(hook: Hook, expected: bool) -> bool {
     count::hook(hook, Count::Seen);
-    let allowed = take(true);
+    let allowed = take(expected);
     if !allowed {
         count::hook(hook, Count::RateLimited);
     }

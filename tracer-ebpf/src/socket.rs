@@ -1,11 +1,12 @@
 //! What a `struct sock *` tells, read from any context.
 
+use aya_ebpf::helpers::generated::bpf_jiffies64;
 use tracer_ebpf::{
     config::ABSENT,
-    event::{Path, Tuple, device},
+    event::{Path, Stream, Tuple, device, stream_flag},
 };
 
-use crate::kernel::{self, layout, read, read_to};
+use crate::kernel::{self, layout, read, read_to, setting};
 
 pub(crate) const AF_INET: u16 = 2;
 pub(crate) const AF_INET6: u16 = 10;
@@ -14,10 +15,15 @@ pub(crate) const IPPROTO_TCP: u16 = 6;
 /// TCP states (`include/net/tcp_states.h`).
 pub(crate) mod state {
     pub(crate) const ESTABLISHED: u32 = 1;
+    pub(crate) const FIN_WAIT1: u32 = 4;
+    pub(crate) const FIN_WAIT2: u32 = 5;
     pub(crate) const SYN_SENT: u32 = 2;
     pub(crate) const SYN_RECV: u32 = 3;
     pub(crate) const CLOSE: u32 = 7;
+    pub(crate) const CLOSE_WAIT: u32 = 8;
+    pub(crate) const LAST_ACK: u32 = 9;
     pub(crate) const LISTEN: u32 = 10;
+    pub(crate) const CLOSING: u32 = 11;
     pub(crate) const NEW_SYN_RECV: u32 = 12;
 }
 
@@ -140,4 +146,77 @@ pub(crate) unsafe fn device(to: *mut Path, dev: u64) {
         (*to).link_state = read::<u64>(dev, layout!(dev_state)) as u32;
         read_to(&raw mut (*to).mtu, dev, layout!(dev_mtu));
     }
+}
+
+/// True for a connection that has come up, and is not over.
+#[inline(always)]
+pub(crate) fn is_open(tcp_state: u32) -> bool {
+    matches!(
+        tcp_state,
+        state::ESTABLISHED
+            | state::FIN_WAIT1
+            | state::FIN_WAIT2
+            | state::CLOSE_WAIT
+            | state::LAST_ACK
+            | state::CLOSING
+    )
+}
+
+/// A system call holds the socket's lock: this runs in the context of the task that made it, since
+/// softirqs and timers put off what they have for such a socket (`sock_owned_by_user`).
+#[inline(always)]
+pub(crate) fn is_in_call(sk: u64) -> bool {
+    read::<u32>(sk, layout!(sock_owned)) != 0
+}
+
+/// Inode number of the socket's file; 0 where it has none.
+#[inline(always)]
+fn inode(sk: u64) -> u64 {
+    let file: u64 = read(read(sk, layout!(sock_socket)), layout!(socket_file));
+    read(read(file, layout!(file_inode)), layout!(inode_number))
+}
+
+/// Writes what TCP knows of a connection.
+///
+/// # Safety
+/// `to` is valid for writes.
+#[inline(always)]
+pub(crate) unsafe fn stream(to: *mut Stream, sk: u64) {
+    /// `SOCK_DEAD` and `SOCK_KEEPOPEN` are bits 0 and 3 of `sk_flags` (`enum sock_flags`,
+    /// `include/net/sock.h`), since long before 5.10.
+    const DEAD: u64 = 1;
+    const KEEPOPEN: u64 = 1 << 3;
+    let flags: u64 = read(sk, layout!(sock_flags));
+    let bit = |set: bool, bit: u32| if set { bit } else { 0 };
+    // SAFETY: as the caller promises.
+    unsafe {
+        (*to).inode = inode(sk);
+        read_to(&raw mut (*to).bytes_acked, sk, layout!(tcp_bytes_acked));
+        (*to).rto_us = read::<u32>(sk, layout!(icsk_rto)).wrapping_mul(setting!(jiffy_us));
+        read_to(&raw mut (*to).cwnd, sk, layout!(tcp_snd_cwnd));
+        read_to(&raw mut (*to).mss, sk, layout!(tcp_mss_cache));
+        read_to(&raw mut (*to).packets_out, sk, layout!(tcp_packets_out));
+        read_to(&raw mut (*to).send_window, sk, layout!(tcp_snd_wnd));
+        read_to(&raw mut (*to).snd_nxt, sk, layout!(tcp_snd_nxt));
+        read_to(&raw mut (*to).total_retrans, sk, layout!(tcp_total_retrans));
+        (*to).last_sent_ms = since_ms(read(sk, layout!(tcp_last_sent)));
+        (*to).last_received_ms = since_ms(read(sk, layout!(icsk_last_received)));
+        read_to(
+            &raw mut (*to).user_timeout_ms,
+            sk,
+            layout!(icsk_user_timeout),
+        );
+        (*to).probes_out = read::<u8>(sk, layout!(icsk_probes_out)) as u32;
+        (*to).flags = bit(flags & DEAD != 0, stream_flag::ORPHAN)
+            | bit(is_in_call(sk), stream_flag::IN_CALL)
+            | bit(flags & KEEPOPEN != 0, stream_flag::KEEPALIVE);
+    }
+}
+
+/// Milliseconds since a moment of `tcp_jiffies32`.
+#[inline(always)]
+fn since_ms(jiffies: u32) -> u32 {
+    // SAFETY: no preconditions.
+    let now = unsafe { bpf_jiffies64() } as u32;
+    (now.wrapping_sub(jiffies) as u64 * setting!(jiffy_us) as u64 / 1000) as u32
 }

@@ -3,7 +3,10 @@
 use std::io;
 
 use jiff::{Timestamp, tz::TimeZone};
-use nix::time::{ClockId, clock_gettime};
+use nix::{
+    sys::time::TimeValLike as _,
+    time::{ClockId, clock_getres, clock_gettime},
+};
 
 /// Turns `CLOCK_MONOTONIC`, by which BPF programs stamp events (`bpf_ktime_get_ns`), into UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +56,14 @@ impl Clock {
 /// Where the kernel refuses to read the clock.
 pub fn monotonic_ns() -> io::Result<u64> {
     now_ns(ClockId::CLOCK_MONOTONIC).map(i64::unsigned_abs)
+}
+
+/// Length of a jiffy, microseconds: the coarse clocks tick with it (`posix_get_coarse_res`,
+/// `kernel/time/posix-timers.c`). 0 where the kernel does not tell.
+#[must_use]
+pub fn jiffy_us() -> u32 {
+    let resolution = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE);
+    resolution.map_or(0, |one| u32::try_from(one.num_microseconds()).unwrap_or(0))
 }
 
 /// Time of day with milliseconds (`18:31:02.123`) in a time zone, of an RFC 3339 time.

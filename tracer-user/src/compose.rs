@@ -3,7 +3,7 @@
 mod cgroup;
 pub mod inbound;
 
-use tracer_ebpf::event::{Head, Owner, Tuple, owner_flag};
+use tracer_ebpf::event::{Head, Owner, State, Tuple, owner_flag};
 
 use crate::{
     attribute::{Attempt, End, Evidence, Identity},
@@ -13,7 +13,7 @@ use crate::{
     errno, net,
     record::{
         Connection, Direction, Drop, Endpoint, Event, Failure, Family, Icmp, MatchedBy, Phase,
-        Process, Reset, Severity, Socket, Tcp, Timing,
+        Process, Reset, Role, Severity, Socket, Stream, Tcp, Timing,
     },
 };
 
@@ -26,19 +26,14 @@ pub fn failure(attempt: &Attempt, verdict: &Verdict, clock: Clock) -> Failure {
     Failure {
         id: id(attempt, clock),
         time: clock.utc(attempt.end_ns()),
-        direction: Direction::Outbound,
-        phase: Phase::Connect,
+        direction: attempt.direction(),
+        phase: phase(attempt),
         cause: finding.cause.to_owned(),
         confidence: finding.confidence,
         severity: verdict.severity,
         stuck_on: verdict.stuck_on.map(str::to_owned),
         errno: verdict.errno.map(errno::name_or_number),
-        summary: format!(
-            "{} could not reach {}: {}",
-            subject(attempt, process.as_ref()),
-            socket.remote,
-            finding.what
-        ),
+        summary: summary(attempt, process.as_ref(), &socket, &finding.what),
         why: finding.why.clone(),
         fix: finding.fix.clone(),
         missing: finding.missing.clone(),
@@ -62,7 +57,7 @@ pub fn connection(attempt: &Attempt, outcome: &str, ended: &str, clock: Clock) -
     Connection {
         id: id(attempt, clock),
         time: clock.utc(attempt.end_ns()),
-        direction: Direction::Outbound,
+        direction: attempt.direction(),
         outcome: outcome.to_owned(),
         severity: Severity::Info,
         summary: format!(
@@ -74,6 +69,27 @@ pub fn connection(attempt: &Attempt, outcome: &str, ended: &str, clock: Clock) -
         socket,
         timing: timing(attempt, clock),
         tcp: tcp(attempt),
+    }
+}
+
+fn summary(attempt: &Attempt, process: Option<&Process>, socket: &Socket, what: &str) -> String {
+    let (subject, remote) = (subject(attempt, process), socket.remote);
+    match (attempt.stream(), attempt.direction(), socket.local) {
+        (None, ..) => format!("{subject} could not reach {remote}: {what}"),
+        (Some(_), Direction::Inbound, Some(local)) => {
+            format!("{subject} lost the connection from {remote} to {local}: {what}")
+        }
+        _ => format!("{subject} lost its connection to {remote}: {what}"),
+    }
+}
+
+/// How far it had come.
+fn phase(attempt: &Attempt) -> Phase {
+    const ESTABLISHED: u32 = 1;
+    match attempt.stream().map(|state| state.old) {
+        None => Phase::Connect,
+        Some(ESTABLISHED) => Phase::Established,
+        Some(_) => Phase::Close,
     }
 }
 
@@ -99,8 +115,13 @@ fn id(attempt: &Attempt, clock: Clock) -> String {
 /// The owner, in its own words where it was asked in time.
 #[must_use]
 pub fn process(attempt: &Attempt) -> Option<Process> {
-    let owner = attempt.process_owner()?;
+    let Some(owner) = attempt.process_owner() else {
+        return attempt.found.as_ref()?.process.clone();
+    };
     let mut process = owner_only(owner);
+    if attempt.direction() == Direction::Inbound {
+        process.role = Some(Role::Acceptor);
+    }
     if let Some(known) = &attempt.process {
         process.ppid = Some(known.ppid).filter(|&ppid| ppid != 0);
         process.ns_pid = Some(known.ns_tgid).filter(|&pid| pid != owner.tgid && pid != 0);
@@ -213,7 +234,7 @@ fn timing(attempt: &Attempt, clock: Clock) -> Timing {
         End::Unsent(_) => Some(0),
     };
     Timing {
-        start: (attempt.start_ns != 0).then(|| clock.utc(attempt.start_ns)),
+        start: attempt.began_ns().map(|began_ns| clock.utc(began_ns)),
         elapsed_us: attempt.elapsed_ns().map(|ns| ns / 1000),
         syn_sent,
     }
@@ -260,7 +281,24 @@ fn tcp(attempt: &Attempt) -> Option<Tcp> {
         bytes_sent: state.bytes_sent.saturating_sub(state.bytes_retrans),
         bytes_received: state.bytes_received,
         isn: (state.old == SYN_SENT && state.write_seq != 0).then_some(state.isn),
+        stream: attempt.stream().map(stream),
     })
+}
+
+fn stream(state: &State) -> Stream {
+    let seen = &state.stream;
+    Stream {
+        rto_us: seen.rto_us,
+        cwnd_segments: seen.cwnd,
+        mss_bytes: seen.mss,
+        unacked_bytes: seen.snd_nxt.wrapping_sub(state.isn),
+        unsent_bytes: state.write_seq.wrapping_sub(seen.snd_nxt),
+        send_window_bytes: seen.send_window,
+        retransmits_total: seen.total_retrans,
+        probes: seen.probes_out,
+        last_sent_ms: seen.last_sent_ms,
+        last_received_ms: seen.last_received_ms,
+    }
 }
 
 fn drops(evidence: &Evidence) -> Vec<Drop> {

@@ -567,6 +567,34 @@ pub struct Tcp {
     /// have in common.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isn: Option<u32>,
+    /// What else is known of a connection that had come up.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<Stream>,
+}
+
+/// TCP's own view of a connection that had come up (`struct tcp_sock`, `include/linux/tcp.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stream {
+    /// Retransmission timeout, microseconds (`icsk_rto`).
+    pub rto_us: u32,
+    /// Congestion window, segments (`snd_cwnd`).
+    pub cwnd_segments: u32,
+    /// Size of a full segment, bytes (`mss_cache`).
+    pub mss_bytes: u32,
+    /// Bytes sent and not acknowledged.
+    pub unacked_bytes: u32,
+    /// Bytes that were written and not sent yet.
+    pub unsent_bytes: u32,
+    /// What the peer was ready to take, bytes (`snd_wnd`).
+    pub send_window_bytes: u32,
+    /// Segments sent again since it began (`total_retrans`).
+    pub retransmits_total: u32,
+    /// Probes without an answer: of a closed window, or of keepalive (`icsk_probes_out`).
+    pub probes: u32,
+    /// Time since data was sent, milliseconds; since it came up, where none was.
+    pub last_sent_ms: u32,
+    /// Time since data was received, milliseconds; since it came up, where none was.
+    pub last_received_ms: u32,
 }
 
 /// Packets that the kernel dropped, of one kind.

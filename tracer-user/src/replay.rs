@@ -66,7 +66,7 @@ impl Run {
             clock: Clock {
                 offset_ns: header.clock_offset_ns,
             },
-            tracker: Tracker::new(DEFAULT_ATTEMPTS, false),
+            tracker: Tracker::new(DEFAULT_ATTEMPTS),
             places: Places::default(),
             connections: false,
             scripted: false,
@@ -154,7 +154,7 @@ impl Replay {
             } => {
                 let run = self.run()?;
                 let max_attempts = usize::try_from(max_attempts).unwrap_or(DEFAULT_ATTEMPTS);
-                run.tracker = Tracker::new(max_attempts, connections);
+                run.tracker = Tracker::new(max_attempts);
                 run.connections = connections;
                 run.places.own = own_netns;
                 run.scripted = true;

@@ -3,18 +3,20 @@
 
 mod book;
 mod firewall;
+mod holder;
 mod inbound;
 mod nearby;
 mod script;
+mod stream;
 mod ways;
 
 use std::{collections::HashMap, time::Duration};
 
-use tracer_ebpf::event::Owner;
+use tracer_ebpf::event::{Owner, State, Unsent, owner_flag};
 
 use self::{book::Book, script::Script};
 use crate::{
-    attribute::{Attempt, HOLD_NS, Tracker},
+    attribute::{Attempt, HOLD_NS, Tracker, is_open},
     clock::{self, Clock},
     compose,
     decode::{Event, Names, decode, wire},
@@ -45,6 +47,7 @@ pub struct Session {
     routes: Routes,
     firewalls: firewall::Firewalls,
     neighbourhood: nearby::Neighbourhood,
+    streams: stream::Streams,
     ways: ways::Ways,
     script: Script,
     inbound: inbound::Inbound,
@@ -70,6 +73,34 @@ const BATCH: usize = 8192;
 /// Owners remembered for `--events` at most.
 const MAX_OWNERS: usize = 65_536;
 
+/// What to ask beside the events, at once: the answer may be gone a moment later.
+enum Question {
+    /// What `/proc` says of a process.
+    Identity { tgid: u32, started_ns: u64 },
+    /// What the route lookup says.
+    Route(Unsent),
+    /// Whose a connection is that had come up.
+    Owner(Box<State>),
+}
+
+impl Question {
+    fn about(event: &Event) -> Option<Self> {
+        match event {
+            Event::Process(process) => Some(Self::Identity {
+                tgid: process.tgid,
+                started_ns: process.started_ns,
+            }),
+            Event::Unsent(unsent) if unsent.err == 0 && unsent.cgroup_err == 0 => {
+                Some(Self::Route(*unsent))
+            }
+            Event::State(state) if state.failure != 0 && is_open(state.old) => {
+                Some(Self::Owner(state.clone()))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Session {
     /// Begins a run with attached hooks. Must be called within a tokio runtime.
     ///
@@ -88,10 +119,11 @@ impl Session {
             hooks,
             ring,
             names,
-            tracker: Tracker::new(max_attempts, wanted.connections),
+            tracker: Tracker::new(max_attempts),
             routes: Routes::default(),
             firewalls: firewall::Firewalls::default(),
             neighbourhood: nearby::Neighbourhood::default(),
+            streams: stream::Streams::default(),
             ways: ways::Ways::new(),
             script: Script::new(max_attempts, wanted.connections),
             inbound,
@@ -214,28 +246,44 @@ impl Session {
         if self.wanted.events {
             self.show_event(&event, show)?;
         }
-        let process = match &event {
-            Event::Process(process) => Some((process.tgid, process.started_ns)),
-            _ => None,
-        };
-        let unsent = match &event {
-            Event::Unsent(unsent) => Some(*unsent),
-            _ => None,
-        };
         self.inbound.observe(&event, &self.hooks)?;
+        let question = Question::about(&event);
         self.tracker.observe(event);
-        if let Some((tgid, started_ns)) = process
-            && let Some(identity) = process::identity(tgid, started_ns)
-        {
-            self.tracker.identify(tgid, started_ns, identity);
-        }
-        if let Some(unsent) = unsent.filter(|unsent| unsent.err == 0 && unsent.cgroup_err == 0) {
-            let tgid = self.tracker.owner(unsent.head.sk, unsent.head.attempt_ns);
-            let answer = self.routes.ask(&unsent, tgid.unwrap_or(0));
-            self.tracker
-                .route_answer(unsent.head.sk, unsent.head.attempt_ns, answer);
+        match question {
+            Some(Question::Identity { tgid, started_ns }) => self.identify(tgid, started_ns),
+            Some(Question::Route(unsent)) => self.ask_route(&unsent),
+            Some(Question::Owner(state)) => self.find(&state),
+            None => {}
         }
         Ok(())
+    }
+
+    fn identify(&mut self, tgid: u32, started_ns: u64) {
+        if let Some(identity) = process::identity(tgid, started_ns) {
+            self.tracker.identify(tgid, started_ns, identity);
+        }
+    }
+
+    fn ask_route(&mut self, unsent: &Unsent) {
+        let (sk, start_ns) = (unsent.head.sk, unsent.head.attempt_ns);
+        let tgid = self
+            .tracker
+            .owner(sk, start_ns)
+            .map_or(0, |owner| owner.tgid);
+        let answer = self.routes.ask(unsent, tgid);
+        self.tracker.route_answer(sk, start_ns, answer);
+    }
+
+    /// Who a connection belongs to that was not seen from its beginning.
+    fn find(&mut self, state: &State) {
+        let (sk, start_ns) = (state.head.sk, state.head.attempt_ns);
+        let closer = match self.tracker.owner(sk, start_ns) {
+            None => None,
+            Some(owner) if owner.flags & owner_flag::ENDED_IT != 0 => Some(owner),
+            Some(_) => return,
+        };
+        let found = self.streams.find(state, closer.as_ref());
+        self.tracker.found(sk, start_ns, found);
     }
 
     fn show_event(
@@ -280,10 +328,7 @@ impl Session {
             let owner = attempt.owner;
             self.observe(Event::Attempt(attempt), show)?;
             self.observe(Event::Unsent(unsent), show)?;
-            if let Some(identity) = process::identity(owner.tgid, owner.started_ns) {
-                self.tracker
-                    .identify(owner.tgid, owner.started_ns, identity);
-            }
+            self.identify(owner.tgid, owner.started_ns);
         }
         Ok(())
     }

@@ -146,6 +146,7 @@ fn state(time_ns: u64, err: i32, syns: u32) -> event::State {
         isn: ISN,
         write_seq: ISN.wrapping_add(1),
         seen_by: seen_by::STATE,
+        failure: 1,
         ..event::State::ZERO
     }
 }
@@ -171,7 +172,7 @@ fn soft_error(time_ns: u64, err_soft: i32) -> Event {
 }
 
 fn attempts(events: Vec<Event>) -> Vec<Attempt> {
-    let mut tracker = Tracker::new(64, false);
+    let mut tracker = Tracker::new(64);
     for event in events {
         tracker.observe(event);
     }
@@ -287,7 +288,7 @@ fn evidence_that_follows_the_end_still_counts() {
 
 #[test]
 fn nothing_is_judged_before_its_time() {
-    let mut tracker = Tracker::new(64, false);
+    let mut tracker = Tracker::new(64);
     tracker.observe(attempt());
     tracker.observe(end(T + 100, libc::ETIMEDOUT, 1));
     assert!(tracker.due(T + 100 + HOLD_NS - 1).is_empty());
@@ -296,7 +297,7 @@ fn nothing_is_judged_before_its_time() {
 
 #[test]
 fn loss_lowers_confidence_and_is_said() {
-    let mut tracker = Tracker::new(64, false);
+    let mut tracker = Tracker::new(64);
     tracker.observe(attempt());
     tracker.observe(reset(T + 1000));
     tracker.observe(end(T + 2000, libc::ECONNREFUSED, 1));
@@ -474,7 +475,7 @@ fn an_attempt_without_a_syn_is_explained_by_policy_or_route() {
     assert_eq!(cause(denied), ("denied-by-policy", Confidence::Certain));
     let read = vec![attempt(), unsent(unsent::RETURNED, libc::ENETUNREACH, 0)];
     assert_eq!(cause(read), ("no-route", Confidence::Certain));
-    let mut tracker = Tracker::new(64, false);
+    let mut tracker = Tracker::new(64);
     tracker.observe(attempt());
     tracker.observe(unsent(unsent::DESTROYED, 0, 0));
     tracker.route_answer(SK, START_NS, RouteAnswer::Refused(libc::EINVAL));
@@ -505,7 +506,7 @@ fn a_rst_dropped_on_its_way_back_is_seen() {
 
 #[test]
 fn the_table_of_open_attempts_is_bounded() {
-    let mut tracker = Tracker::new(8, false);
+    let mut tracker = Tracker::new(8);
     for n in 0..100 {
         let mut event = attempt();
         if let Event::Attempt(attempt) = &mut event {

@@ -1,5 +1,7 @@
 //! Handshakes that the server's listener does not take, seen from there.
 
+use tracer_user::record::Phase::Established;
+
 use super::row::{Count::*, Local, Row, Sure::*, row};
 use crate::net::Place::*;
 
@@ -48,7 +50,9 @@ fn queues() -> Vec<Row> {
         .on(Server, "echo 1 > /proc/sys/net/ipv4/tcp_abort_on_overflow")
         .daemon(Server, "listen.py 8080 --backlog 3 --stuck")
         .client("late.py $s 8080 --first 2 --late 3", ("s", 8080))
-        .only_inbound()
+        .told("")
+        .phase(Established)
+        .fails("reset-by-peer", "ECONNRESET", Certain)
         .turns_away(
             "accept-queue-full",
             Counter("TcpExtListenOverflows"),

@@ -8,6 +8,7 @@ mod policy;
 mod refused;
 mod route;
 mod row;
+mod stream;
 
 pub(crate) use row::Step;
 pub use row::{Block, Count, Dropped, Inbound, Local, Row, Sure};
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Scenario> {
         policy::rows(),
         application::rows(),
         inbound::rows(),
+        stream::rows(),
     ];
     subjects
         .into_iter()

@@ -1,6 +1,6 @@
 //! How a row of the table is written.
 
-use tracer_user::record::{Confidence, Family};
+use tracer_user::record::{Confidence, Family, Phase};
 
 use super::Scenario;
 use crate::net::Place;
@@ -131,6 +131,8 @@ pub struct Row {
     pub(crate) thread: Option<&'static str>,
     pub(crate) mapped: bool,
     pub(crate) exit: i32,
+    pub(crate) phase: Phase,
+    pub(crate) server: Option<&'static str>,
     pub(crate) says: &'static str,
     pub(crate) inbound: Vec<Inbound>,
 }
@@ -161,6 +163,8 @@ pub(super) fn row(number: &'static str, name: &'static str, about: &'static str)
         thread: None,
         mapped: false,
         exit: 0,
+        phase: Phase::Connect,
+        server: None,
         says: "",
         inbound: Vec::new(),
     }
@@ -340,6 +344,18 @@ impl Row {
     /// The client itself does not fail.
     pub(super) fn only_inbound(self) -> Self {
         self.failures(0).told("")
+    }
+
+    /// How far it had come.
+    pub(super) fn phase(mut self, phase: Phase) -> Self {
+        self.phase = phase;
+        self
+    }
+
+    /// The cause that the server's own end of it must be given, too.
+    pub(super) fn server_tells(mut self, cause: &'static str) -> Self {
+        self.server = Some(cause);
+        self
     }
 
     /// A reset must be among the evidence.

@@ -23,6 +23,9 @@ pub(crate) fn tcp_destroy_sock(ctx: RawTracePointContext) -> i32 {
         phase::SYN_SENT => {
             end::unseen(sk, found, Hook::Destroy, seen_by::LATER);
         }
+        phase::OPEN if found.announced != 0 => {
+            end::over(sk, found);
+        }
         _ => {}
     }
     table::remove(sk);

@@ -85,6 +85,9 @@ fn attempt_of(sk: u64, packet: &Packet) -> Option<u64> {
             return Some(announce::attempt(Hook::Drop, sk, entry));
         }
     }
+    if sk != 0 && socket::is_open(socket::tcp_state(sk)) {
+        return pending::wants_more(Hook::Drop).then_some(0);
+    }
     if pending::wants(Hook::Drop, packet) {
         return Some(0);
     }

@@ -27,6 +27,8 @@ pub(crate) struct Seen {
     pub(crate) by: u32,
     /// The socket's cookie; 0 where it is not known.
     pub(crate) cookie: u64,
+    /// 1: it counts as a failure.
+    pub(crate) failure: u32,
 }
 
 impl Seen {
@@ -37,6 +39,7 @@ impl Seen {
             hook: Hook::State,
             by: seen_by::STATE,
             cookie,
+            failure: 1,
         }
     }
 }
@@ -59,6 +62,19 @@ pub(crate) fn failed(sk: u64, entry: *mut Entry, old: u32, seen: Seen) {
     };
 }
 
+/// A connection about which something was handed over is gone: user space may forget it.
+#[inline(never)]
+pub(crate) fn over(sk: u64, entry: &mut Entry) -> u32 {
+    let seen = Seen {
+        hook: Hook::Destroy,
+        by: seen_by::LATER,
+        cookie: entry.cookie,
+        failure: 0,
+    };
+    emit(sk, entry, (state::ESTABLISHED, state::CLOSE), seen);
+    0
+}
+
 /// An attempt that stands in `SYN_SENT` in the table, and whose socket has left it: the state change
 /// was not seen. If it came up it is none of our business any more.
 #[inline(never)]
@@ -74,6 +90,7 @@ pub(crate) fn unseen(sk: u64, entry: &mut Entry, hook: Hook, by: u32) -> u32 {
         hook,
         by,
         cookie: entry.cookie,
+        failure: 1,
     };
     failed(sk, entry, state::SYN_SENT, seen);
     0
@@ -114,6 +131,7 @@ pub(crate) fn emit_event(
                 (*event).tuple.remote_port = entry.remote_port;
             }
             socket::path(&raw mut (*event).path, sk);
+            socket::stream(&raw mut (*event).stream, sk);
             (*event).cookie = seen.cookie;
             read_to(&raw mut (*event).bytes_sent, sk, layout!(tcp_bytes_sent));
             read_to(
@@ -144,7 +162,7 @@ pub(crate) fn emit_event(
             read_to(&raw mut (*event).write_seq, sk, layout!(tcp_write_seq));
             (*event).srtt_us = read::<u32>(sk, layout!(tcp_srtt_us)) >> 3;
             (*event).seen_by = seen.by;
-            (*event).reserved = 0;
+            (*event).failure = seen.failure;
             read_to(&raw mut (*event).closer_tgid, task, layout!(task_tgid));
             (*event).closer_flags = owner::task_flags(task);
             read_to(

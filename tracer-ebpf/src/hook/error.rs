@@ -13,7 +13,7 @@ use super::end;
 use crate::{
     announce, count,
     kernel::{layout, read},
-    ring,
+    owner, ring,
     socket::{self, state},
     table,
 };
@@ -23,27 +23,18 @@ pub(crate) fn inet_sk_error_report(ctx: RawTracePointContext) -> i32 {
     let sk: u64 = ctx.arg(0);
     let err_soft: i32 = read(sk, layout!(sock_err_soft));
     let state = socket::tcp_state(sk);
-    if state != state::CLOSE && (state != state::SYN_SENT || err_soft == 0) {
-        return 0;
-    }
-    let Some(entry) = table::get(sk) else {
-        return 0;
-    };
     if state == state::CLOSE {
-        // SAFETY: a map value.
-        let found = unsafe { &mut *entry };
-        if found.phase == phase::SYN_SENT {
-            // `tcp_disconnect` reports too, once the error was taken and the port forgotten.
-            let by = match socket::remote_port(sk) {
-                0 => seen_by::LATER,
-                _ => seen_by::ERROR_REPORT,
-            };
-            end::unseen(sk, found, Hook::ErrorReport, by);
-        }
+        return closed(sk);
+    }
+    if err_soft == 0 || (state != state::SYN_SENT && !socket::is_open(state)) {
         return 0;
     }
+    let attempt_ns = match table::get(sk) {
+        Some(entry) => announce::attempt(Hook::ErrorReport, sk, entry),
+        None if owner::is_filtering() => return 0,
+        None => 0,
+    };
     count::hook(Hook::ErrorReport, Count::Seen);
-    let attempt_ns = announce::attempt(Hook::ErrorReport, sk, entry);
     ring::emit::<SocketError>(Hook::ErrorReport, |event| {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
@@ -53,5 +44,24 @@ pub(crate) fn inet_sk_error_report(ctx: RawTracePointContext) -> i32 {
             (*event).err_soft = err_soft;
         }
     });
+    0
+}
+
+/// The report that follows an end: told already, unless the kernel skipped that hook.
+#[inline(always)]
+fn closed(sk: u64) -> i32 {
+    let Some(entry) = table::get(sk) else {
+        return 0;
+    };
+    // SAFETY: a map value.
+    let found = unsafe { &mut *entry };
+    if found.phase == phase::SYN_SENT {
+        // `tcp_disconnect` reports too, once the error was taken and the port forgotten.
+        let by = match socket::remote_port(sk) {
+            0 => seen_by::LATER,
+            _ => seen_by::ERROR_REPORT,
+        };
+        end::unseen(sk, found, Hook::ErrorReport, by);
+    }
     0
 }

@@ -11,7 +11,7 @@ use super::packet;
 use crate::{
     announce, count,
     kernel::{layout, read},
-    pending, ring, table,
+    pending, ring, socket, table,
 };
 
 #[raw_tracepoint(tracepoint = "icmp_send")]
@@ -25,6 +25,10 @@ pub(crate) fn icmp_send(ctx: RawTracePointContext) -> i32 {
         Some(entry) => {
             count::hook(Hook::Icmp, Count::Seen);
             announce::attempt(Hook::Icmp, sk, entry)
+        }
+        None if sk != 0 && socket::is_open(socket::tcp_state(sk)) => {
+            count::hook(Hook::Icmp, Count::Seen);
+            0
         }
         None if pending::wants(Hook::Icmp, &packet) => 0,
         None => return 0,

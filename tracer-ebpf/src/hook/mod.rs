@@ -12,4 +12,5 @@ mod packet;
 mod reset;
 mod retransmit;
 mod state;
+mod stream;
 mod unsent;

@@ -4,24 +4,29 @@ use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use tracer_ebpf::{
     config::ABSENT,
     counter::{Count, Hook},
-    event::{ResetReceived, ResetSent, kind},
+    event::{Packet, ResetReceived, ResetSent, kind},
 };
 
 use super::{listener, packet};
 use crate::{
     announce, count,
     kernel::{layout, setting},
-    pending, ring,
+    owner, pending, ring,
     socket::{self, state},
     table,
 };
 
-/// The packet that a RST answers tells whose attempt it is; a RST of an application's own close
-/// answers none, and is not about connecting.
+/// A RST about a connection of ours names its socket, and says why; the packet that any other one
+/// answers tells whose attempt it is.
 #[raw_tracepoint(tracepoint = "tcp_send_reset")]
 pub(crate) fn tcp_send_reset(ctx: RawTracePointContext) -> i32 {
     let sk: u64 = ctx.arg(0);
     let skb: u64 = ctx.arg(1);
+    if is_of_stream(sk) {
+        count::hook(Hook::SendReset, Count::Seen);
+        emit_sent(&ctx, sk, &NO_PACKET);
+        return 0;
+    }
     if skb == 0 {
         return 0;
     }
@@ -31,19 +36,47 @@ pub(crate) fn tcp_send_reset(ctx: RawTracePointContext) -> i32 {
     if listener::is_listener(sk) {
         listener::reset(sk, &packet, reason(&ctx));
     }
-    if !pending::wants(Hook::SendReset, &packet) {
-        return 0;
+    if pending::wants(Hook::SendReset, &packet) {
+        emit_sent(&ctx, sk, &packet);
     }
+    0
+}
+
+/// A connection that has come up, or has just been closed.
+#[inline(always)]
+fn is_of_stream(sk: u64) -> bool {
+    if sk == 0 {
+        return false;
+    }
+    let state = socket::tcp_state(sk);
+    state == state::CLOSE || socket::is_open(state)
+}
+
+/// A RST of an application's own close answers none.
+static NO_PACKET: Packet = Packet {
+    source: [0; 16],
+    destination: [0; 16],
+    source_port: 0,
+    destination_port: 0,
+    flags: 0,
+    ip_version: 0,
+    seq: 0,
+    ack: 0,
+    netns: 0,
+    device_index: 0,
+};
+
+#[inline(always)]
+fn emit_sent(ctx: &RawTracePointContext, sk: u64, packet: &Packet) {
     ring::emit::<ResetSent>(Hook::SendReset, |event| {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
             (*event).head = ring::head(kind::RESET_SENT, sk, 0);
-            (*event).packet = packet;
-            (*event).reason = reason(&ctx);
+            (*event).packet = *packet;
+            (*event).reason = reason(ctx);
             (*event).reserved = 0;
         }
     });
-    0
 }
 
 #[inline(always)]
@@ -54,18 +87,25 @@ fn reason(ctx: &RawTracePointContext) -> u32 {
     }
 }
 
+/// After both sides have closed, a RST takes nothing away from anybody.
 #[raw_tracepoint(tracepoint = "tcp_receive_reset")]
 pub(crate) fn tcp_receive_reset(ctx: RawTracePointContext) -> i32 {
     let sk: u64 = ctx.arg(0);
-    if socket::tcp_state(sk) != state::SYN_SENT && setting!(all_evidence) == 0 {
+    let decisive = matches!(
+        socket::tcp_state(sk),
+        state::SYN_SENT | state::ESTABLISHED | state::CLOSE_WAIT | state::FIN_WAIT1
+    );
+    if !decisive && setting!(all_evidence) == 0 {
         return 0;
     }
     count::hook(Hook::ReceiveReset, Count::Seen);
-    let Some(attempt_ns) =
-        table::get(sk).map(|entry| announce::attempt(Hook::ReceiveReset, sk, entry))
-    else {
-        count::hook(Hook::ReceiveReset, Count::Filtered);
-        return 0;
+    let attempt_ns = match table::get(sk) {
+        Some(entry) => announce::attempt(Hook::ReceiveReset, sk, entry),
+        None if owner::is_filtering() => {
+            count::hook(Hook::ReceiveReset, Count::Filtered);
+            return 0;
+        }
+        None => 0,
     };
     ring::emit::<ResetReceived>(Hook::ReceiveReset, |event| {
         // SAFETY: reserved memory of that size; every field is written.

@@ -11,7 +11,7 @@ use tracer_ebpf::{
 
 use super::{
     end::{self, Seen},
-    listener,
+    listener, stream,
 };
 use crate::{
     count,
@@ -31,14 +31,14 @@ pub(crate) fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
     match (old, new) {
         (state::CLOSE, state::SYN_SENT) => begin(sk),
         (state::SYN_SENT, state::ESTABLISHED) => came_up(sk as u64),
-        (state::SYN_SENT, state::CLOSE) => failed(sk, old, new),
+        (state::SYN_SENT, state::CLOSE) => failed(sk, old),
         (_, state::LISTEN) => listener::began(sk as u64),
         (state::LISTEN, state::CLOSE) => listener::ended(sk as u64),
         (state::SYN_RECV, state::ESTABLISHED) if listener::awaits_anyone() => {
             listener::came_up(sk as u64)
         }
-        (state::SYN_RECV, state::CLOSE) => simultaneous_open_failed(sk, old, new),
-        (_, state::CLOSE) if setting!(follow_open) != 0 => ended(sk, old, new),
+        (state::SYN_RECV, state::CLOSE) => simultaneous_open_failed(sk, old),
+        (_, state::CLOSE) => ended(sk, old),
         _ => 0,
     };
     0
@@ -114,11 +114,7 @@ fn came_up(sk: u64) -> u32 {
         let states = (state::SYN_SENT, state::ESTABLISHED);
         end::emit(sk, entry, states, Seen::at_state(0));
     }
-    if setting!(follow_open) != 0 {
-        found.phase = phase::OPEN;
-    } else {
-        table::remove(sk);
-    }
+    found.phase = phase::OPEN;
     0
 }
 
@@ -139,7 +135,7 @@ fn remember_success(entry: &Entry) {
 }
 
 #[inline(never)]
-fn failed(sk: *const u8, old: u32, new: u32) -> u32 {
+fn failed(sk: *const u8, old: u32) -> u32 {
     // SAFETY: an argument of the tracepoint.
     let protocol: u16 = unsafe { read_trusted(sk, layout!(sock_protocol)) };
     if protocol != IPPROTO_TCP {
@@ -148,9 +144,7 @@ fn failed(sk: *const u8, old: u32, new: u32) -> u32 {
     let address = sk as u64;
     let entry = table::get(address);
     // Where a filter works in the kernel, what is not in the table was left out by it.
-    let filtering =
-        setting!(follow_command) != 0 || setting!(pids_len) != 0 || setting!(uids_len) != 0;
-    if entry.is_none() && filtering {
+    if entry.is_none() && owner::is_filtering() {
         return 0;
     }
     count::hook(Hook::State, Count::Seen);
@@ -161,7 +155,7 @@ fn failed(sk: *const u8, old: u32, new: u32) -> u32 {
             count::attempt(Attempts::Failed);
             count::attempt(Attempts::Unowned);
             count::errno(read(address, layout!(sock_err)));
-            end::emit_event(address, 0, None, (old, new), seen);
+            end::emit_event(address, 0, None, (old, state::CLOSE), seen);
         }
     }
     0
@@ -179,21 +173,28 @@ fn cookie(sk: *const u8) -> u64 {
 
 /// Both ends sent a SYN. A socket that a listener made is no attempt, and not in the table.
 #[inline(always)]
-fn simultaneous_open_failed(sk: *const u8, old: u32, new: u32) -> u32 {
+fn simultaneous_open_failed(sk: *const u8, old: u32) -> u32 {
     if table::get(sk as u64).is_some() {
-        failed(sk, old, new)
+        failed(sk, old)
     } else {
         0
     }
 }
 
+/// A connection that had come up is over. The ordinary end costs two loads.
 #[inline(never)]
-fn ended(sk: *const u8, old: u32, new: u32) -> u32 {
+fn ended(sk: *const u8, old: u32) -> u32 {
+    // SAFETY: an argument of the tracepoint.
+    let (protocol, err): (u16, i32) = unsafe {
+        (
+            read_trusted(sk, layout!(sock_protocol)),
+            read_trusted(sk, layout!(sock_err)),
+        )
+    };
     let address = sk as u64;
-    if let Some(entry) = table::get(address) {
-        count::hook(Hook::State, Count::Seen);
-        end::emit(address, entry, (old, new), Seen::at_state(cookie(sk)));
-        table::remove(address);
+    let failure = protocol == IPPROTO_TCP && stream::has_failed(address, old, err);
+    if failure || setting!(follow_open) != 0 {
+        stream::ended(address, old, failure, cookie(sk));
     }
     0
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tracer_ebpf::event::{Owner, Process, State, Tuple, Unsent, owner_flag, seen_by};
+use tracer_ebpf::event::{self, Owner, State, Tuple, Unsent, owner_flag, seen_by};
 
 use super::{evidence::Evidence, nearby::Nearby};
+use crate::record::{Direction, Process};
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,17 +44,30 @@ pub enum RouteAnswer {
     Unknown(String),
 }
 
-/// One `connect()` that has ended.
+/// What could be found out about a connection whose beginning was not seen: accepted, or older than
+/// the tracer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// Who opened it: from TCP's own counts ([`super::direction`]); where those do not tell, inbound
+    /// where a listener of its network namespace takes its own address and port.
+    pub direction: Direction,
+    /// The process that holds its socket, else its listener's.
+    pub process: Option<Process>,
+    /// Why no process is named, or which others may be meant.
+    pub missing: Vec<String>,
+}
+
+/// One connection that has ended: a `connect()` that failed, or what had come up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {
     /// Address of the socket: an opaque key.
     pub sk: u64,
     /// `CLOCK_MONOTONIC` at its beginning; 0 where it began before the tracer.
     pub start_ns: u64,
-    /// The task that called `connect()`; `None` where it is not known.
+    /// The task that called `connect()`, or that ended it; `None` where it is not known.
     pub owner: Option<Owner>,
     /// Its process, as the kernel half took it in the process's own context.
-    pub process: Option<Arc<Process>>,
+    pub process: Option<Arc<event::Process>>,
     /// Its process, as `/proc` tells.
     pub identity: Option<Arc<Identity>>,
     /// Path of its control group, by the id that the kernel half took.
@@ -66,6 +80,8 @@ pub struct Attempt {
     pub route: Option<RouteAnswer>,
     /// Where this host refused it: what listens on the same port.
     pub nearby: Option<Arc<Nearby>>,
+    /// For connections whose beginning was not seen.
+    pub found: Option<Found>,
     /// Events that may have been lost while it lived.
     pub lost: u64,
 }
@@ -121,8 +137,32 @@ impl Attempt {
     /// Nanoseconds from its beginning to its end; `None` where one of them was not seen.
     #[must_use]
     pub fn elapsed_ns(&self) -> Option<u64> {
-        (self.start_ns != 0 && self.end_was_seen())
-            .then(|| self.end_ns().saturating_sub(self.start_ns))
+        self.began_ns()
+            .filter(|_| self.end_was_seen())
+            .map(|began_ns| self.end_ns().saturating_sub(began_ns))
+    }
+
+    /// When `connect()` was called, `CLOCK_MONOTONIC`; `None` where that was not seen.
+    #[must_use]
+    pub fn began_ns(&self) -> Option<u64> {
+        let ended_it = |owner: &Owner| owner.flags & owner_flag::ENDED_IT != 0;
+        (self.start_ns != 0 && !self.owner.as_ref().is_some_and(ended_it)).then_some(self.start_ns)
+    }
+
+    /// The state change that ended it, where it had come up before.
+    #[must_use]
+    pub fn stream(&self) -> Option<&State> {
+        match &self.end {
+            End::State(state) if is_open(state.old) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// Who opened it.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        let found = self.found.as_ref();
+        found.map_or(Direction::Outbound, |found| found.direction)
     }
 
     /// False where the kernel skipped the hook that tells of the end, and all that is known is that
@@ -150,4 +190,19 @@ impl Attempt {
             .as_ref()
             .is_some_and(|owner| owner.flags & owner_flag::KERNEL_THREAD != 0)
     }
+}
+
+/// True for the states (`include/net/tcp_states.h`) of a connection that has come up, and is not over.
+#[must_use]
+pub fn is_open(tcp_state: u32) -> bool {
+    const ESTABLISHED: u32 = 1;
+    const FIN_WAIT1: u32 = 4;
+    const FIN_WAIT2: u32 = 5;
+    const CLOSE_WAIT: u32 = 8;
+    const LAST_ACK: u32 = 9;
+    const CLOSING: u32 = 11;
+    matches!(
+        tcp_state,
+        ESTABLISHED | FIN_WAIT1 | FIN_WAIT2 | CLOSE_WAIT | LAST_ACK | CLOSING
+    )
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    attempt::{Attempt, Identity, RouteAnswer},
+    attempt::{Attempt, Found, Identity, RouteAnswer},
     evidence::Evidence,
     nearby::Nearby,
 };
 
 /// All of an attempt that does not come from events.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Enrichment {
     /// [`Attempt::sk`] and [`Attempt::start_ns`]: which attempt.
@@ -29,6 +29,9 @@ pub struct Enrichment {
     /// [`Attempt::nearby`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nearby: Option<Nearby>,
+    /// [`Attempt::found`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<Found>,
     /// [`Attempt::lost`].
     #[serde(skip_serializing_if = "is_zero")]
     pub lost: u64,
@@ -64,6 +67,7 @@ impl Enrichment {
                 },
             route,
             nearby,
+            found,
             lost,
         } = attempt;
         Self {
@@ -72,6 +76,7 @@ impl Enrichment {
             cgroup: cgroup.clone(),
             route: route.clone(),
             nearby: nearby.as_deref().cloned(),
+            found: found.clone(),
             lost: *lost,
         }
     }
@@ -82,6 +87,7 @@ impl Enrichment {
         attempt.cgroup = self.cgroup;
         attempt.route = self.route;
         attempt.nearby = self.nearby.map(Arc::new);
+        attempt.found = self.found;
         attempt.lost = self.lost;
     }
 }

@@ -9,13 +9,15 @@ mod evidence;
 pub mod listener;
 mod loose;
 mod nearby;
+mod stream;
 mod tracker;
 
 pub use self::{
-    attempt::{Attempt, End, Identity, RouteAnswer},
+    attempt::{Attempt, End, Found, Identity, RouteAnswer, is_open},
     enrichment::Enrichment,
     evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way, is_down},
     listener::Counters,
     nearby::{ListenerHolder, Nearby, NearbyListener},
+    stream::direction,
     tracker::{HOLD_NS, Tracker},
 };

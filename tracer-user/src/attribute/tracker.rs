@@ -11,12 +11,13 @@ use std::{
 
 use lru::LruCache;
 
-use tracer_ebpf::event::{self, Owner, Process, State, Unsent};
+use tracer_ebpf::event::{self, Owner, Process, State, Unsent, seen_by};
 
 use super::{
-    attempt::{Attempt, End, Identity, RouteAnswer},
+    attempt::{Attempt, End, Found, Identity, RouteAnswer, is_open},
     evidence::Evidence,
     loose::{Loose, LooseEvidence},
+    stream::StreamEvidence,
 };
 use crate::{decode::Event, record::MatchedBy};
 
@@ -25,8 +26,6 @@ pub const HOLD_NS: u64 = 10_000_000;
 
 /// TCP states (`include/net/tcp_states.h`).
 const ESTABLISHED: u32 = 1;
-const SYN_SENT: u32 = 2;
-const SYN_RECEIVED: u32 = 3;
 
 /// An attempt that something happened to, and that has not ended.
 #[derive(Default)]
@@ -49,12 +48,12 @@ const MAX_WAITING_DROPS: usize = 256;
 /// Puts events together into attempts.
 pub struct Tracker {
     max_open: usize,
-    follow_open: bool,
     open: HashMap<u64, Open>,
     order: VecDeque<(u64, u64)>,
     processes: LruCache<u32, Arc<Process>>,
     identities: LruCache<u32, (u64, Arc<Identity>)>,
     loose: LooseEvidence,
+    streams: StreamEvidence,
     ended: VecDeque<Attempt>,
     losses: VecDeque<Loss>,
     /// Attempts whose evidence was forgotten since too many were open.
@@ -76,18 +75,17 @@ const MAX_PROCESSES: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero")
 const MAX_LOSSES: usize = 4096;
 
 impl Tracker {
-    /// Tracks at most `max_open` attempts with evidence at once; those that came up to their end
-    /// (`--all`), or no longer.
+    /// Tracks at most `max_open` connections with evidence at once.
     #[must_use]
-    pub fn new(max_open: usize, follow_open: bool) -> Self {
+    pub fn new(max_open: usize) -> Self {
         Self {
             max_open,
-            follow_open,
             open: HashMap::new(),
             order: VecDeque::new(),
             processes: LruCache::new(MAX_PROCESSES),
             identities: LruCache::new(MAX_PROCESSES),
             loose: LooseEvidence::default(),
+            streams: StreamEvidence::default(),
             ended: VecDeque::new(),
             losses: VecDeque::new(),
             evicted: 0,
@@ -101,6 +99,10 @@ impl Tracker {
             Event::Process(process) => self.remember_process(*process),
             Event::Attempt(attempt) => self.open(&attempt),
             Event::State(state) if state.new == ESTABLISHED => self.came_up(&state),
+            // It is over, in the ordinary way.
+            Event::State(state) if state.failure == 0 && state.seen_by == seen_by::LATER => {
+                self.open.remove(&state.head.sk);
+            }
             Event::State(state) => {
                 self.end(state.head.sk, state.head.attempt_ns, End::State(state));
             }
@@ -111,17 +113,21 @@ impl Tracker {
                 }
             }
             Event::ResetReceived(event) => {
-                if let Some(open) = self.attempt(event.head.sk, event.head.attempt_ns) {
-                    open.add_reset_received(event.head.time_ns);
+                match self.attempt(event.head.sk, event.head.attempt_ns) {
+                    Some(open) => open.add_reset_received(event.head.time_ns),
+                    None => self.streams.reset_received(&event),
                 }
             }
-            Event::SocketError(event) => {
-                if let Some(open) = self.attempt(event.head.sk, event.head.attempt_ns) {
-                    open.add_soft_error(event.head.time_ns, event.err_soft);
-                }
-            }
+            Event::SocketError(event) => match self.attempt(event.head.sk, event.head.attempt_ns) {
+                Some(open) => open.add_soft_error(event.head.time_ns, event.err_soft),
+                None => self.streams.soft_error(&event),
+            },
             Event::IcmpSent(event) => self.icmp(event),
             Event::Drop(event, place) => self.drop(event, place),
+            // Of a connection of ours: it answers no packet, or one of that connection.
+            Event::ResetSent(event, reason) if event.packet.ip_version == 0 => {
+                self.streams.reset_sent(&event, reason);
+            }
             Event::ResetSent(event, reason) => self.loose.keep(Loose::ResetSent(event, reason)),
             Event::SynackRetransmit(event) => self.loose.keep(Loose::SynackRetransmit(event)),
             // Those are for `listener`.
@@ -148,6 +154,17 @@ impl Tracker {
             .find(|ended| (ended.sk, ended.start_ns) == (sk, start_ns))
         {
             ended.route = Some(answer);
+        }
+    }
+
+    /// What could be found out about a connection whose beginning was not seen.
+    pub fn found(&mut self, sk: u64, start_ns: u64, found: Found) {
+        let waiting = self.ended.iter_mut();
+        if let Some(ended) = waiting
+            .rev()
+            .find(|ended| (ended.sk, ended.start_ns) == (sk, start_ns))
+        {
+            ended.found = Some(found);
         }
     }
 
@@ -194,24 +211,24 @@ impl Tracker {
     #[must_use]
     pub fn waiting_failures(&self) -> usize {
         let is_failure = |attempt: &&Attempt| match &attempt.end {
-            End::State(state) => matches!(state.old, SYN_SENT | SYN_RECEIVED),
+            End::State(state) => state.failure != 0,
             End::Unsent(_) => true,
         };
         self.ended.iter().filter(is_failure).count()
     }
 
-    /// Thread-group id of an attempt's owner, if it is known.
+    /// Owner of a connection that has ended, if it is known.
     #[must_use]
-    pub fn owner(&self, sk: u64, start_ns: u64) -> Option<u32> {
+    pub fn owner(&self, sk: u64, start_ns: u64) -> Option<Owner> {
         let waiting = self.ended.iter().rev();
         let mut waiting = waiting.filter(|ended| (ended.sk, ended.start_ns) == (sk, start_ns));
-        waiting.next()?.owner.map(|owner| owner.tgid)
+        waiting.next()?.owner
     }
 
-    /// Loose evidence that had to go before its attempt had ended.
+    /// Evidence that had to go before its connection had ended.
     #[must_use]
     pub fn forgotten(&self) -> u64 {
-        self.loose.forgotten
+        self.loose.forgotten + self.streams.forgotten
     }
 
     fn remember_process(&mut self, process: Process) {
@@ -259,9 +276,7 @@ impl Tracker {
     }
 
     fn came_up(&mut self, state: &State) {
-        if !self.follow_open {
-            self.open.remove(&state.head.sk);
-        } else if let Some(open) = self.open.get_mut(&state.head.sk) {
+        if let Some(open) = self.open.get_mut(&state.head.sk) {
             open.evidence = PendingEvidence::default();
         }
     }
@@ -299,6 +314,7 @@ impl Tracker {
                     .evidence
                     .add_drop(&event, &place, MatchedBy::Socket, &tuple);
             }
+            None if sk != 0 && is_open(event.socket_state) => self.streams.drop(event, place),
             None => self.loose.keep(Loose::Drop(event, place)),
         }
     }
@@ -355,6 +371,7 @@ impl Tracker {
             evidence: open.evidence.other,
             route: None,
             nearby: None,
+            found: None,
             lost: 0,
         };
         attempt.remember_ends();
@@ -369,8 +386,12 @@ impl Tracker {
 
     /// Adds what only its end makes findable.
     fn complete(&mut self, mut attempt: Attempt) -> Attempt {
-        let lived = attempt.start_ns..=attempt.end_ns() + HOLD_NS;
-        if let End::State(state) = &attempt.end
+        let lived = attempt.began_ns().unwrap_or(0)..=attempt.end_ns() + HOLD_NS;
+        if let Some(stream) = attempt.stream() {
+            let (tuple, end_ns) = (stream.tuple, stream.head.time_ns);
+            self.streams
+                .take(attempt.sk, &tuple, end_ns, &mut attempt.evidence);
+        } else if let End::State(state) = &attempt.end
             && state.write_seq != 0
         {
             let (isn, tuple) = (state.isn, state.tuple);

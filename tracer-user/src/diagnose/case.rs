@@ -11,8 +11,6 @@ use crate::{
     record::{Confidence, MatchedBy},
 };
 
-/// `TCP_SYN_SENT`, `TCP_SYN_RECV` (`include/net/tcp_states.h`).
-const CONNECTING: [u32; 2] = [2, 3];
 /// The loser of a race is closed as soon as another attempt has won (RFC 8305, 5): one that is closed
 /// later was given up for another reason.
 const CLOSE_NS: u64 = 50_000_000;
@@ -53,12 +51,6 @@ impl<'a> Case<'a> {
             places,
             state,
         }
-    }
-
-    /// It came up, and ended later.
-    pub(super) fn came_up(&self) -> bool {
-        self.state
-            .is_some_and(|state| !CONNECTING.contains(&state.old))
     }
 
     /// The address of another attempt of the same process, to the same port, that came up while
@@ -120,7 +112,11 @@ impl<'a> Case<'a> {
             return 0;
         };
         match self.attempt.evidence.soft_errors.last() {
-            Some(&(_, err)) if state.err == 0 && state.err_soft == 0 => err,
+            Some(&(_, err))
+                if state.err == 0 && state.err_soft == 0 && self.attempt.stream().is_none() =>
+            {
+                err
+            }
             // A RST leaves no other (tcp_reset, net/ipv4/tcp_input.c).
             _ if !self.attempt.end_was_seen() && self.was_reset() => libc::ECONNREFUSED,
             _ => state.err,

@@ -48,8 +48,12 @@ pub enum Outcome {
 #[must_use]
 pub fn diagnose(attempt: &Attempt, places: &Places) -> Outcome {
     let case = Case::new(attempt, places);
-    if case.came_up() {
-        return Outcome::Closed;
+    if let Some(state) = attempt.stream() {
+        if state.failure == 0 {
+            return Outcome::Closed;
+        }
+        let (finding, severity) = rules::stream::judge(&case, state);
+        return Outcome::Failed(Box::new(conclude_stream(&case, finding, severity)));
     }
     if let Some(winner) = case.race_winner() {
         return Outcome::LostRace { winner };
@@ -67,7 +71,23 @@ pub fn refused_here(attempt: &Attempt) -> Option<(u32, std::net::SocketAddr)> {
     case.was_reset().then(|| case.refused_here()).flatten()
 }
 
-fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str>) -> Verdict {
+fn conclude_stream(case: &Case<'_>, mut finding: Finding, severity: Severity) -> Verdict {
+    doubt(case, &mut finding);
+    let found = case.attempt.found.iter();
+    finding
+        .missing
+        .extend(found.flat_map(|found| found.missing.iter().cloned()));
+    finding.why.insert(0, words::what_the_application_saw(case));
+    Verdict {
+        errno: case.errno(),
+        severity,
+        finding,
+        stuck_on: None,
+    }
+}
+
+/// Where events were lost, the decisive one may be among them.
+fn doubt(case: &Case<'_>, finding: &mut Finding) {
     if case.attempt.lost > 0 {
         finding.confidence = finding.confidence.min(Confidence::Likely);
         finding.missing.push(format!(
@@ -75,6 +95,10 @@ fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str
             case.attempt.lost
         ));
     }
+}
+
+fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str>) -> Verdict {
+    doubt(case, &mut finding);
     if !case.attempt.end_was_seen() {
         finding.confidence = finding.confidence.min(Confidence::Likely);
         finding.missing.push(

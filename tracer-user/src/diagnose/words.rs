@@ -1,5 +1,7 @@
 //! Sentences that several rules share.
 
+use tracer_ebpf::event::{State, stream_flag};
+
 use super::case::{Case, Exit};
 use crate::{
     attribute::{End, SeenDrop},
@@ -42,6 +44,9 @@ pub(super) fn what_the_application_saw(case: &Case<'_>) -> String {
         .attempt
         .elapsed_ns()
         .map_or(String::new(), |ns| format!(" after {}", duration(ns)));
+    if let Some(state) = case.attempt.stream() {
+        return what_its_user_saw(state, &after);
+    }
     match (&case.attempt.end, case.exit(), case.errno()) {
         (_, Some(Exit::Signal(signal)), _) => {
             format!(
@@ -70,7 +75,23 @@ pub(super) fn what_the_application_saw(case: &Case<'_>) -> String {
     }
 }
 
-fn signal_name(number: i32) -> String {
+/// The same of a connection that had come up.
+fn what_its_user_saw(state: &State, after: &str) -> String {
+    let orphan = state.stream.flags & stream_flag::ORPHAN != 0;
+    match state.err {
+        0 => format!("the connection ended{after} by a RST of this side"),
+        err if orphan => format!(
+            "the connection ended{after} ({}): the application had closed it, and gets no error",
+            errno::name_or_number(err)
+        ),
+        err => format!(
+            "the connection ended{after}: the next send() or recv() fails with {}",
+            errno::name_or_number(err)
+        ),
+    }
+}
+
+pub(super) fn signal_name(number: i32) -> String {
     nix::sys::signal::Signal::try_from(number).map_or_else(
         |_| format!("signal {number}"),
         |signal| signal.as_str().to_owned(),

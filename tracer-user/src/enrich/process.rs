@@ -41,7 +41,7 @@ pub fn ticks(ns: u64) -> u64 {
 /// The other way round: the beginning of that tick.
 #[must_use]
 pub fn nanoseconds(ticks: u64) -> u64 {
-    ticks * (1_000_000_000 / procfs::ticks_per_second().max(1))
+    ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second().max(1))
 }
 
 /// The v2 path; where v2 holds nothing but the root (hybrid hosts), the longest v1 path.

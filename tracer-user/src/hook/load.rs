@@ -5,7 +5,7 @@ use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned};
 use tracer_ebpf::config::{ABSENT, FILTER_LEN, Layout, Settings};
 
 use super::{Hooks, Plain, attach, listeners};
-use crate::kernel::Kernel;
+use crate::{clock, kernel::Kernel};
 
 /// Loose packets a second and CPU that are handed over: a flood of strangers must not fill the ring.
 const LOOSE_PACKETS_PER_SECOND: u32 = 2000;
@@ -90,6 +90,7 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
         follow_command: options.follow_command.into(),
         has_cookie: kernel.has_cookie.into(),
         has_retval: kernel.has_retval.into(),
+        jiffy_us: clock::jiffy_us(),
         loose_packets_per_second: LOOSE_PACKETS_PER_SECOND,
         listener_events_per_second: LISTENER_EVENTS_PER_SECOND,
         pids,

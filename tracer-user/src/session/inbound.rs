@@ -26,7 +26,10 @@ use crate::{
     record::{self, Failure, Process, Role},
 };
 
-use super::ways::Ways;
+use super::{
+    holder::{self, describe},
+    ways::Ways,
+};
 
 /// Listeners are looked at so often.
 const LOOK_NS: u64 = 1_000_000_000;
@@ -273,7 +276,8 @@ impl Inbound {
                 started_ticks: 0,
                 fd: 0,
             };
-            describe(&named, known.map(|(_, identity)| identity))
+            let identity = known.map(|(_, identity)| identity);
+            describe(&named, identity, Some(Role::Listener))
         });
         Held {
             process,
@@ -282,11 +286,12 @@ impl Inbound {
     }
 
     fn process(&self, sk: u64, named: &Holder) -> Process {
-        let now = process::identity(named.pid, process::nanoseconds(named.started_ticks));
+        let now = holder::identity(named);
         let known = self.identities.get(&sk).filter(|(owner, _)| {
             owner.tgid == named.pid && process::ticks(owner.started_ns) == named.started_ticks
         });
-        describe(named, now.as_ref().or(known.map(|(_, identity)| identity)))
+        let identity = now.as_ref().or(known.map(|(_, identity)| identity));
+        describe(named, identity, Some(Role::Listener))
     }
 
     /// Requests and listeners that had to go.
@@ -311,20 +316,4 @@ fn likely(known: &Watched) -> Vec<u32> {
         .chain(&known.found_at)
         .map(|owner| owner.tgid)
         .collect()
-}
-
-fn describe(named: &Holder, identity: Option<&Identity>) -> Process {
-    let mut process = Process {
-        pid: named.pid,
-        tid: named.pid,
-        comm: named.comm.clone(),
-        uid: named.uid,
-        role: Some(Role::Listener),
-        ..Process::default()
-    };
-    if let Some(identity) = identity {
-        compose::add_identity(&mut process, identity);
-    }
-    compose::add_groups(&mut process);
-    process
 }

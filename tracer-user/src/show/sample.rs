@@ -269,5 +269,6 @@ fn tcp() -> Tcp {
         bytes_sent: 0,
         bytes_received: 0,
         isn: Some(1_234_567),
+        stream: None,
     }
 }

@@ -1,22 +1,16 @@
 //! Somebody ended it from outside.
 
+use tracer_ebpf::event::{State, stream_flag};
+
 use crate::{
     diagnose::{case::Case, finding::Finding},
     record::Confidence,
 };
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
-    let err = case.state?.err;
-    match err {
-        libc::ECONNABORTED => Some(
-            Finding::new(
-                "killed-by-admin",
-                Confidence::Certain,
-                "somebody destroyed the socket (ss -K, or the like)",
-            )
-            .why("the kernel ended it with ECONNABORTED (tcp_abort), no packet did")
-            .fix("look for who runs `ss -K`, or removes addresses or network namespaces"),
-        ),
+    let state = case.state?;
+    match state.err {
+        libc::ECONNABORTED => Some(killed(state)),
         libc::ENOMEM | libc::ENOBUFS => Some(
             Finding::new(
                 "out-of-memory",
@@ -27,4 +21,19 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
         ),
         _ => None,
     }
+}
+
+/// `tcp_abort` (`net/ipv4/tcp.c`) holds the socket's lock in the context of who asks for it.
+fn killed(state: &State) -> Finding {
+    let finding = Finding::new(
+        "killed-by-admin",
+        Confidence::Certain,
+        "somebody destroyed the socket (ss -K, or the like)",
+    )
+    .why("the kernel ended it with ECONNABORTED (tcp_abort), no packet did")
+    .fix("look for who runs `ss -K`, or removes addresses or network namespaces");
+    if state.stream.flags & stream_flag::IN_CALL == 0 {
+        return finding;
+    }
+    finding.why(format!("process {} asked for it", state.closer_tgid))
 }

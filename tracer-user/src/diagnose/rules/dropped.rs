@@ -31,7 +31,7 @@ const ENDS_IN_AN_ERROR: &[&str] = &[
     "link-down",
 ];
 
-fn cause_of(drop: &SeenDrop) -> Option<&'static str> {
+pub(super) fn cause_of(drop: &SeenDrop) -> Option<&'static str> {
     by_location(drop).or_else(|| by_reason(drop.reason()))
 }
 

@@ -8,6 +8,7 @@ mod gave_up;
 mod nearby;
 mod ports;
 mod silence;
+pub(super) mod stream;
 mod unsent;
 
 use super::{case::Case, finding::Finding};

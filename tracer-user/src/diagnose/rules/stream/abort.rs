@@ -1,0 +1,90 @@
+//! This side ended it with a RST: no error was left on the socket.
+
+use super::Stalled;
+use crate::{
+    diagnose::{case::Exit, finding::Finding, fix, words},
+    record::Confidence,
+};
+
+pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
+    if stalled.state.err != 0 {
+        return None;
+    }
+    if stalled.reset_reason() == Some("TCP_ABORT_ON_MEMORY") {
+        return Some(out_of_memory());
+    }
+    let finding = Finding::new("reset-by-local", Confidence::Certain, what(stalled));
+    let finding = match (stalled.reset_reason(), was_reset(stalled)) {
+        (Some(reason), _) => finding.why(format!("this host sent a RST: {reason}")),
+        (None, true) => finding
+            .why("this host sent a RST")
+            .missing("why it was sent: this kernel gives no reasons (6.10 and newer do)"),
+        (None, false) => {
+            let mut doubtful = finding.missing("the RST itself was not seen");
+            doubtful.confidence = Confidence::Likely;
+            doubtful
+        }
+    };
+    let finding = finding.why(stalled.flow());
+    Some(fix::from_catalogue(
+        stalled.case,
+        finding,
+        stalled.case.attempt.tuple().netns,
+        None,
+    ))
+}
+
+fn was_reset(stalled: &Stalled<'_>) -> bool {
+    !stalled.case.attempt.evidence.resets_sent.is_empty()
+}
+
+/// Nobody of this connection asked for it: its listener was closed, or its process ended.
+pub(super) fn is_forced(stalled: &Stalled<'_>) -> bool {
+    was_not_accepted(stalled) || matches!(stalled.case.exit(), Some(Exit::Signal(_)))
+}
+
+/// A listener that is closed takes the connections with it that wait for `accept()`
+/// (`inet_csk_listen_stop`, `net/ipv4/inet_connection_sock.c`).
+fn was_not_accepted(stalled: &Stalled<'_>) -> bool {
+    stalled.stream().inode == 0
+        && !stalled.is(tracer_ebpf::event::stream_flag::IN_CALL)
+        && !stalled.is_orphan()
+}
+
+fn what(stalled: &Stalled<'_>) -> String {
+    match stalled.case.exit() {
+        Some(Exit::Signal(signal)) => {
+            return format!(
+                "its process was killed by {} while it was open",
+                words::signal_name(signal)
+            );
+        }
+        Some(Exit::Status(status)) => {
+            return format!("its process exited with status {status} while it was open");
+        }
+        None => {}
+    }
+    if was_not_accepted(stalled) {
+        return "its listener was closed before it was accepted".to_owned();
+    }
+    match stalled.reset_reason() {
+        Some("TCP_ABORT_ON_CLOSE") => {
+            "the application closed it with data that it had not read".to_owned()
+        }
+        Some("TCP_ABORT_ON_LINGER" | "TCP_DISCONNECT_WITH_DATA" | "TCP_STATE") => {
+            "the application aborted it (SO_LINGER with 0 s, or the like)".to_owned()
+        }
+        Some("TCP_ABORT_ON_DATA") => "data came after the application had closed it".to_owned(),
+        _ => "this side aborted it".to_owned(),
+    }
+}
+
+fn out_of_memory() -> Finding {
+    Finding::new(
+        "out-of-memory",
+        Confidence::Certain,
+        "the kernel gave it up for want of TCP memory",
+    )
+    .why("this host sent a RST: TCP_ABORT_ON_MEMORY")
+    .fix("cat /proc/net/sockstat; sysctl net.ipv4.tcp_mem net.ipv4.tcp_max_orphans")
+}

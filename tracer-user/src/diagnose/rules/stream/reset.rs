@@ -1,0 +1,35 @@
+//! The peer ended it with a RST.
+
+use super::Stalled;
+use crate::{
+    diagnose::{finding::Finding, fix},
+    record::Confidence,
+};
+
+pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
+    // Nothing else leaves these (tcp_reset, net/ipv4/tcp_input.c); in CLOSE_WAIT it is EPIPE.
+    let (cause, what) = match stalled.state.err {
+        libc::ECONNRESET if stalled.is_orphan() => (
+            "reset-by-peer",
+            format!(
+                "the peer reset it after this side had closed it: {} bytes were not acknowledged",
+                stalled.unacked().saturating_sub(1)
+            ),
+        ),
+        libc::ECONNRESET => ("reset-by-peer", "the peer reset it".to_owned()),
+        libc::EPIPE => (
+            "broken-pipe",
+            "the peer had closed it, and answered what was still sent with a RST".to_owned(),
+        ),
+        _ => return None,
+    };
+    let finding = Finding::new(cause, Confidence::Certain, what)
+        .why("a RST came from the peer, or from something on the way in its name")
+        .why(stalled.flow());
+    Some(fix::from_catalogue(
+        stalled.case,
+        finding,
+        stalled.case.attempt.tuple().netns,
+        None,
+    ))
+}

@@ -1,0 +1,257 @@
+//! The pure middle on connections that had come up: recordings of what the hooks say, made by hand.
+
+use tracer_ebpf::event::{
+    self, Head, Owner, State, Stream, Wire, kind, owner_flag, seen_by, stream_flag,
+};
+use tracer_user::{
+    attribute::{self, Attempt, Tracker},
+    decode::{Event, Place},
+    diagnose::{Outcome, Places, Verdict, diagnose},
+    record::{Confidence, Direction, Severity},
+};
+
+const SK: u64 = 0xffff_8881_0000_1000;
+const START_NS: u64 = 1_000_000_000;
+const END_NS: u64 = 9_000_000_000;
+const ESTABLISHED: u32 = 1;
+const FIN_WAIT1: u32 = 4;
+const CLOSE_WAIT: u32 = 8;
+
+const fn v4(a: [u8; 4]) -> [u8; 16] {
+    [
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a[0], a[1], a[2], a[3],
+    ]
+}
+
+fn head(kind: u32, time_ns: u64, attempt_ns: u64) -> Head {
+    Head {
+        kind,
+        cpu: 0,
+        time_ns,
+        sk: SK,
+        attempt_ns,
+    }
+}
+
+fn tuple() -> event::Tuple {
+    event::Tuple {
+        local: v4([10, 9, 0, 1]),
+        remote: v4([10, 9, 1, 1]),
+        local_port: 43_210,
+        remote_port: 443,
+        family: 2,
+        protocol: 6,
+        netns: 77,
+        state: 7,
+    }
+}
+
+/// 100 bytes sent and acknowledged, by the side that sent the SYN.
+fn state(old: u32, err: i32) -> State {
+    State {
+        head: head(kind::STATE, END_NS, START_NS),
+        tuple: tuple(),
+        stream: Stream {
+            inode: 5,
+            bytes_acked: 101,
+            snd_nxt: 1000,
+            send_window: 65_536,
+            ..Stream::ZERO
+        },
+        old,
+        new: 7,
+        err,
+        isn: 1000,
+        write_seq: 1000,
+        bytes_sent: 100,
+        seen_by: seen_by::STATE,
+        failure: 1,
+        ..State::ZERO
+    }
+}
+
+fn opened(flags: u32) -> Event {
+    let owner = Owner {
+        tgid: 4242,
+        tid: 4242,
+        flags,
+        ..Owner::ZERO
+    };
+    Event::Attempt(event::Attempt {
+        head: head(kind::ATTEMPT, START_NS, START_NS),
+        owner,
+    })
+}
+
+fn reset_sent(reason: &str) -> Event {
+    let sent = event::ResetSent {
+        head: head(kind::RESET_SENT, END_NS + 10_000, 0),
+        ..event::ResetSent::ZERO
+    };
+    Event::ResetSent(sent, Some(reason.into()))
+}
+
+fn ended(state: State, others: Vec<Event>) -> Attempt {
+    let mut tracker = Tracker::new(64);
+    tracker.observe(opened(0));
+    tracker.observe(Event::State(Box::new(state)));
+    others.into_iter().for_each(|event| tracker.observe(event));
+    let mut due = tracker.due(u64::MAX);
+    assert_eq!(due.len(), 1);
+    due.remove(0)
+}
+
+fn judged(attempt: &Attempt) -> Verdict {
+    match diagnose(attempt, &Places::default()) {
+        Outcome::Failed(verdict) => *verdict,
+        other => panic!("no failure: {other:?}"),
+    }
+}
+
+fn verdict(state: State, others: Vec<Event>) -> Verdict {
+    judged(&ended(state, others))
+}
+
+#[test]
+fn errnos_tell_how_the_peer_ended_it() {
+    let by_rst = verdict(state(ESTABLISHED, libc::ECONNRESET), vec![]);
+    assert_eq!(by_rst.finding.cause, "reset-by-peer");
+    assert_eq!(by_rst.finding.confidence, Confidence::Certain);
+    assert_eq!(by_rst.severity, Severity::Warning);
+    let pipe = verdict(state(CLOSE_WAIT, libc::EPIPE), vec![]);
+    assert_eq!(pipe.finding.cause, "broken-pipe");
+    assert_eq!(pipe.errno, Some(libc::EPIPE));
+}
+
+#[test]
+fn the_kernels_reason_tells_why_this_side_reset_it() {
+    let reset = |reason| verdict(state(ESTABLISHED, 0), vec![reset_sent(reason)]);
+    let unread = reset("TCP_ABORT_ON_CLOSE");
+    assert_eq!(unread.finding.cause, "reset-by-local");
+    assert_eq!(unread.severity, Severity::Info);
+    assert!(unread.finding.what.contains("had not read"));
+    assert_eq!(reset("TCP_ABORT_ON_MEMORY").finding.cause, "out-of-memory");
+    let without = verdict(state(ESTABLISHED, 0), vec![]);
+    assert_eq!(without.finding.confidence, Confidence::Likely);
+}
+
+#[test]
+fn a_rst_of_another_moment_explains_nothing() {
+    let mut early = reset_sent("TCP_ABORT_ON_MEMORY");
+    if let Event::ResetSent(sent, _) = &mut early {
+        sent.head.time_ns = START_NS;
+    }
+    let attempt = ended(state(ESTABLISHED, 0), vec![early]);
+    assert!(attempt.evidence.resets_sent.is_empty());
+}
+
+#[test]
+fn each_timer_is_told_apart() {
+    let mut silent = state(ESTABLISHED, libc::ETIMEDOUT);
+    silent.write_seq = 1400;
+    silent.stream.snd_nxt = 1400;
+    let cause = |state| verdict(state, vec![]).finding.cause;
+    assert_eq!(cause(silent), "retransmission-timeout");
+    let mut user = silent;
+    user.stream.user_timeout_ms = 1500;
+    assert_eq!(cause(user), "user-timeout");
+    let mut window = user;
+    (window.stream.send_window, window.stream.snd_nxt) = (0, 1000);
+    assert_eq!(cause(window), "zero-window-timeout");
+    let mut idle = state(ESTABLISHED, libc::ETIMEDOUT);
+    idle.stream.flags = stream_flag::KEEPALIVE;
+    idle.stream.probes_out = 3;
+    assert_eq!(cause(idle), "keepalive-timeout");
+}
+
+#[test]
+fn a_drop_of_its_own_segments_explains_the_silence() {
+    let dropped = |port| {
+        let drop = event::Drop {
+            head: head(kind::DROP, END_NS - 1000, 0),
+            packet: event::Packet {
+                source: tuple().local,
+                destination: tuple().remote,
+                source_port: port,
+                destination_port: 443,
+                flags: 16,
+                ip_version: 4,
+                netns: 77,
+                ..event::Packet::ZERO
+            },
+            socket_state: ESTABLISHED,
+            conntrack: u32::MAX,
+            ..event::Drop::ZERO
+        };
+        let place = Place {
+            reason: Some("NETFILTER_DROP".into()),
+            location: Some("nft_do_chain".into()),
+            hook: Some("output"),
+            engine: Some("nftables"),
+            conntrack: None,
+        };
+        let mut tracker = Tracker::new(64);
+        tracker.observe(Event::Drop(Box::new(drop), place));
+        let mut silent = state(ESTABLISHED, libc::ETIMEDOUT);
+        silent.head.attempt_ns = 0;
+        tracker.observe(Event::State(Box::new(silent)));
+        judged(&tracker.due(u64::MAX)[0]).finding.cause
+    };
+    assert_eq!(dropped(43_210), "firewall-drop");
+    // The address of its socket was another's before.
+    assert_eq!(dropped(43_211), "retransmission-timeout");
+}
+
+#[test]
+fn an_orphan_has_nobody_to_warn() {
+    let mut orphan = state(FIN_WAIT1, libc::ECONNRESET);
+    orphan.stream.flags = stream_flag::ORPHAN;
+    orphan.write_seq = 1101;
+    let verdict = verdict(orphan, vec![]);
+    assert_eq!(verdict.finding.cause, "reset-by-peer");
+    assert_eq!(verdict.severity, Severity::Info);
+}
+
+#[test]
+fn who_opened_it_is_told_by_tcps_own_counts() {
+    let mut seen = state(ESTABLISHED, libc::ECONNRESET);
+    assert_eq!(attribute::direction(&seen), Some(Direction::Outbound));
+    seen.stream.bytes_acked = 100;
+    assert_eq!(attribute::direction(&seen), Some(Direction::Inbound));
+    // 50 of the 100 bytes are under way.
+    (seen.stream.snd_nxt, seen.stream.bytes_acked) = (1050, 51);
+    assert_eq!(attribute::direction(&seen), Some(Direction::Outbound));
+    // A kernel that does not count.
+    (seen.stream.bytes_acked, seen.bytes_sent) = (0, 0);
+    assert_eq!(attribute::direction(&seen), None);
+    // A FIN is under way, too.
+    let mut closing = state(FIN_WAIT1, libc::ETIMEDOUT);
+    closing.stream.snd_nxt = 1001;
+    closing.write_seq = 1001;
+    assert_eq!(attribute::direction(&closing), Some(Direction::Outbound));
+}
+
+#[test]
+fn who_ended_it_did_not_begin_it() {
+    let mut tracker = Tracker::new(64);
+    tracker.observe(opened(owner_flag::ENDED_IT));
+    tracker.observe(Event::State(Box::new(state(ESTABLISHED, 0))));
+    let attempt = tracker.due(u64::MAX).remove(0);
+    assert_eq!(attempt.process_owner().map(|owner| owner.tgid), Some(4242));
+    assert_eq!((attempt.began_ns(), attempt.elapsed_ns()), (None, None));
+}
+
+#[test]
+fn an_ordinary_end_is_no_failure_and_is_forgotten() {
+    let mut closed = state(ESTABLISHED, 0);
+    closed.failure = 0;
+    assert_eq!(
+        diagnose(&ended(closed, vec![]), &Places::default()),
+        Outcome::Closed
+    );
+    let mut tracker = Tracker::new(64);
+    tracker.observe(opened(0));
+    closed.seen_by = seen_by::LATER;
+    tracker.observe(Event::State(Box::new(closed)));
+    assert!(tracker.due(u64::MAX).is_empty());
+}
