@@ -282,22 +282,20 @@ impl<'a> Joiner<'a> {
             let Some(places) = self.listeners.get(&client.server) else {
                 continue;
             };
-            let found = places.iter().find_map(|&place| {
+            for &place in places {
                 let listener = &self.ends[place];
                 if client.group.is_none() || client.host == listener.host {
-                    return None;
+                    continue;
                 }
                 let clock = clocks.get(&(client.host, listener.host));
-                let by = clock.map_or(By::ListenerOnly, |_| By::Listener);
-                overlap(client, listener, clock.copied().unwrap_or_default()).then_some((place, by))
-            });
-            if let Some((server, by)) = found {
-                // Others may be joined with it, too.
-                self.pairs.push(Pair {
-                    client: at,
-                    server,
-                    by,
-                });
+                // Others may be joined with it, too, and this one with the listener's next record.
+                if overlap(client, listener, clock.copied().unwrap_or_default()) {
+                    self.pairs.push(Pair {
+                        client: at,
+                        server: place,
+                        by: clock.map_or(By::ListenerOnly, |_| By::Listener),
+                    });
+                }
             }
         }
     }

@@ -43,7 +43,7 @@ pub(super) fn tell(told: &mut [Told], ends: &[End], pairs: &[Pair]) {
         .map(|(at, it)| (it.key, at))
         .collect();
     let mut joined: Vec<_> = count(ends, pairs).into_iter().collect();
-    joined.sort_by_key(|(keys, common)| (std::cmp::Reverse(common.clients), *keys));
+    joined.sort_by_key(|(keys, common)| (std::cmp::Reverse(common.clients.len()), *keys));
     for (
         (client, server),
         Common {
@@ -56,8 +56,8 @@ pub(super) fn tell(told: &mut [Told], ends: &[End], pairs: &[Pair]) {
         let (Some(&client), Some(&server)) = (places.get(&client), places.get(&server)) else {
             continue;
         };
-        let of_server = other_end(&told[server].story, clients, by);
-        let of_client = other_end(&told[client].story, clients, by);
+        let of_server = other_end(&told[server].story, clients.len(), by);
+        let of_client = other_end(&told[client].story, clients.len(), by);
         let verdict = verdict(&told[client].story.incident, &of_server);
         let story = &mut told[client].story;
         story.verdict = story.verdict.take().or(verdict);
@@ -69,8 +69,8 @@ pub(super) fn tell(told: &mut [Told], ends: &[End], pairs: &[Pair]) {
 
 /// What two groups have in common.
 struct Common {
-    /// Records of the client.
-    clients: u64,
+    /// Records of the client: one of these may be joined with several of a listener.
+    clients: HashSet<usize>,
     /// Records of the server: one of these may be about several clients.
     servers: HashSet<usize>,
     /// The least sure way in which they were joined.
@@ -85,11 +85,11 @@ fn count(ends: &[End], pairs: &[Pair]) -> HashMap<(Key, Key), Common> {
             let common = counts
                 .entry(((client.host, a), (server.host, b)))
                 .or_insert_with(|| Common {
-                    clients: 0,
+                    clients: HashSet::new(),
                     servers: HashSet::new(),
                     by: pair.by,
                 });
-            common.clients += 1;
+            common.clients.insert(pair.client);
             common.servers.insert(pair.server);
             common.by = common.by.min(pair.by);
         }
@@ -97,7 +97,7 @@ fn count(ends: &[End], pairs: &[Pair]) -> HashMap<(Key, Key), Common> {
     counts
 }
 
-fn other_end(story: &Story, joined: u64, by: By) -> OtherEnd {
+fn other_end(story: &Story, joined: usize, by: By) -> OtherEnd {
     let incident = &story.incident;
     OtherEnd {
         host: story
@@ -105,7 +105,7 @@ fn other_end(story: &Story, joined: u64, by: By) -> OtherEnd {
             .clone()
             .unwrap_or_else(|| "the other host".to_owned()),
         incident: incident.id.clone(),
-        joined,
+        joined: joined as u64,
         joined_by: by.name().to_owned(),
         cause: incident.cause.clone(),
         confidence: incident.confidence,

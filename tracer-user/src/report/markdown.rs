@@ -138,8 +138,10 @@ fn tell(text: &mut String, story: &Story) {
     list(text, "Evidence", &story.evidence, false);
     for end in &story.other_ends {
         let title = format!(
-            "The other end: {} recorded {} of these failures too (joined by {})",
-            end.host, end.joined, end.joined_by
+            "The other end: {} recorded that of {} (joined by {})",
+            end.host,
+            plural(end.joined, "failure"),
+            end.joined_by
         );
         let lines: Vec<String> = std::iter::once(end.summary.clone())
             .chain(end.why.iter().cloned())

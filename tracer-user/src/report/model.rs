@@ -147,7 +147,7 @@ pub struct OtherEnd {
     pub host: String,
     /// Its incident, by its id there.
     pub incident: String,
-    /// Failures of it that are the other end of failures of this one.
+    /// Connections that both incidents are about, by the client's records.
     pub joined: u64,
     /// How they were joined, in words: the least sure way.
     pub joined_by: String,

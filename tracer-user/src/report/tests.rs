@@ -469,7 +469,7 @@ fn both_ends_of_a_connection_are_one_finding() {
     for part in [
         "no-answer: accept-queue-full (likely)",
         "both ends  on db1: nginx[7] dropped a SYN: its accept queue is full",
-        "db1 recorded 4 of these failures too",
+        "db1 recorded the other end of 4 failures",
         "fix there  ss -ltn 'sport = 80'",
         "the clock of db1 is 7.0 s ahead of that of web1",
     ] {
@@ -477,7 +477,7 @@ fn both_ends_of_a_connection_are_one_finding() {
     }
     let markdown = show(&markdown::FORMAT, &report, Look::default());
     assert!(
-        markdown.contains("The other end: db1 recorded 4"),
+        markdown.contains("The other end: db1 recorded that of 4 failures"),
         "{markdown}"
     );
 }

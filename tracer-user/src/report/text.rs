@@ -25,6 +25,7 @@ pub static FORMAT: Format = Format {
             },
             zone: TimeZone::system(),
             one_day: false,
+            several_hosts: false,
             out: String::new(),
         };
         text.report(report);
@@ -44,6 +45,8 @@ struct Text {
     zone: TimeZone,
     /// All happened on one day: it is said once.
     one_day: bool,
+    /// Ids of incidents are those of a host.
+    several_hosts: bool,
     out: String,
 }
 
@@ -53,6 +56,7 @@ impl Text {
         let days = ends.map(|time| time.as_deref().and_then(|time| zoned(time, &self.zone)));
         self.one_day =
             days[0].as_ref().map(ZonedDateTime::date) == days[1].as_ref().map(ZonedDateTime::date);
+        self.several_hosts = report.overview.hosts.len() > 1;
         self.overview(&report.overview, &report.incidents);
         for story in report.incidents.iter().take(TOLD) {
             self.story(story, report);
@@ -129,6 +133,13 @@ impl Text {
             .prose(&mut self.out, "", [incident.summary.as_str()]);
     }
 
+    /// As `--incident` takes it.
+    fn name(&self, story: &Story) -> String {
+        let host = story.host.as_ref().filter(|_| self.several_hosts);
+        let host = host.map_or_else(String::new, |host| format!("@{}", escape(host)));
+        format!("{}{host}", escape(&story.incident.id))
+    }
+
     fn headline(&self, story: &Story) -> String {
         let incident = &story.incident;
         let (mark, style) = mark(incident.severity);
@@ -141,7 +152,7 @@ impl Text {
         format!(
             "{} {}  {}{}  {failures}, {}{until}\n",
             self.page.paint(style, mark),
-            self.page.paint(BOLD, &escape(&incident.id)),
+            self.page.paint(BOLD, &self.name(story)),
             self.page.paint(style, &cause),
             doubt(confidence),
             self.time_of(&incident.first, &incident.last),
@@ -491,8 +502,12 @@ pub(super) fn word(severity: Severity) -> &'static str {
 
 fn other_end(page: Page, out: &mut String, end: &OtherEnd) {
     let head = format!(
-        "{} recorded {} of these failures too ({}, joined by {}): {}",
-        end.host, end.joined, end.incident, end.joined_by, end.cause
+        "{} recorded the other end of {} ({}, joined by {}): {}",
+        end.host,
+        plural(end.joined, "failure"),
+        end.incident,
+        end.joined_by,
+        end.cause
     );
     page.prose(out, "other end", [head, end.summary.clone()]);
     page.prose(out, "why there", &end.why);
