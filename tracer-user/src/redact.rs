@@ -85,6 +85,8 @@ enum Holds {
     Id,
     /// A network device.
     Device,
+    /// What only a replay needs: full of names in other forms (hexadecimal digits). It goes.
+    Script,
 }
 
 /// What the fields of records hold, by name, at whatever depth they are.
@@ -147,6 +149,7 @@ const FIELDS: &[(&str, Holds)] = &[
     ("container", Holds::Id),
     ("boot_id", Holds::Id),
     ("device", Holds::Device),
+    ("wire", Holds::Script),
 ];
 
 /// Replaces names by pseudonyms.
@@ -214,6 +217,7 @@ impl Redactor {
     /// Every name that stands in a field of its own, for the sentences.
     fn collect(&mut self, value: &Value, holds: Option<Holds>, names: &mut Names) {
         match value {
+            _ if matches!(holds, Some(Holds::Script)) => {}
             Value::Object(fields) => {
                 for (name, value) in fields {
                     self.collect(value, within(holds, name), names);
@@ -242,6 +246,7 @@ impl Redactor {
 
     fn replace(&mut self, value: &mut Value, holds: Option<Holds>, names: &Names) {
         match value {
+            value if matches!(holds, Some(Holds::Script)) => *value = Value::Null,
             Value::Object(fields) => {
                 let ours = matches!(holds, Some(Holds::Table));
                 for (name, mut value) in std::mem::take(fields) {
@@ -282,6 +287,7 @@ impl Redactor {
             Holds::Id => self.id(text),
             Holds::Device if is_common_device(text) => text.to_owned(),
             Holds::Device => self.word("dev", text),
+            Holds::Script => String::new(),
         }
     }
 

@@ -193,6 +193,9 @@ impl ChromeTrace {
             return Ok(());
         };
         let (pid, tid) = self.row(ns, event.process.as_ref())?;
+        // What a replay needs of it is no fact for a reader.
+        let mut facts = event.clone();
+        facts.wire = None;
         let joined = event.matched_by.and(event.socket.as_ref());
         let id = joined.and_then(|socket| connection_id(&self.hasher, self.host.0, socket));
         self.write(&Entry {
@@ -204,7 +207,7 @@ impl ChromeTrace {
             tid,
             s: id.is_none().then_some("t"),
             id,
-            args: Some(event),
+            args: Some(facts),
         })
     }
 

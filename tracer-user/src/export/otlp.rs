@@ -3,10 +3,14 @@
 //!
 //! Names that OpenTelemetry has no word for stand below `tcpwhy.`, named as in the trace.
 
+mod value;
+
 use std::io::{self, Write};
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use self::value::{AnyValue, Attributes};
 use super::{Export, Format};
 use crate::{
     clock::utc_ns,
@@ -63,7 +67,7 @@ impl Export for Otlp {
         } else {
             self.open_resource()?;
         }
-        serde_json::to_writer(&mut self.out, &log_record(name, fields))?;
+        serde_json::to_writer(&mut self.out, &LogRecord::new(name, fields))?;
         self.records += 1;
         Ok(())
     }
@@ -117,58 +121,76 @@ impl Otlp {
 }
 
 /// The host that the records are from.
-fn resource(header: Option<&Header>) -> Value {
-    let mut attributes = vec![
-        attribute("service.name", &json!("tcpwhy")),
-        attribute("os.type", &json!("linux")),
-        attribute("tcpwhy.schema", &json!(SCHEMA)),
-    ];
-    if let Some(header) = header {
-        attributes.extend([
-            attribute("service.version", &json!(header.version)),
-            attribute("host.name", &json!(header.host)),
-            attribute("os.description", &json!(format!("Linux {}", header.kernel))),
-            attribute("tcpwhy.kernel", &json!(header.kernel)),
-            attribute("tcpwhy.boot_id", &json!(header.boot_id)),
-        ]);
-    }
-    json!({"attributes": attributes})
+#[derive(Serialize)]
+struct Resource {
+    attributes: Attributes,
 }
 
-/// A record's fields as a log record: those that OpenTelemetry has names for, then all others.
-fn log_record(name: &str, mut fields: Map<String, Value>) -> Value {
-    fields.remove("type");
-    let time = fields.remove("time");
-    let time = time.as_ref().and_then(Value::as_str).and_then(utc_ns);
-    // 0 means unknown.
-    let time = time.filter(|&ns| ns > 0).unwrap_or(0).to_string();
-    let (severity, severity_text) = severity(fields.remove("severity").as_ref());
-    let body = fields.remove("summary").unwrap_or_default();
-    let mut attributes = Vec::new();
-    take(&mut fields, "cause", "error.type", &mut attributes);
-    attributes.push(attribute("network.transport", &json!("tcp")));
-    if let Some(Value::Object(socket)) = fields.remove("socket") {
-        socket_attributes(socket, &mut attributes);
+fn resource(header: Option<&Header>) -> Resource {
+    let mut attributes = Attributes::default();
+    attributes.add("service.name", json!("tcpwhy"));
+    attributes.add("os.type", json!("linux"));
+    attributes.add("tcpwhy.schema", json!(SCHEMA));
+    if let Some(header) = header {
+        attributes.add("service.version", json!(header.version));
+        attributes.add("host.name", json!(header.host));
+        attributes.add("os.description", json!(format!("Linux {}", header.kernel)));
+        attributes.add("tcpwhy.kernel", json!(header.kernel));
+        attributes.add("tcpwhy.boot_id", json!(header.boot_id));
     }
-    if let Some(Value::Object(process)) = fields.remove("process") {
-        process_attributes(process, &mut attributes);
+    Resource { attributes }
+}
+
+/// `LogRecord` of logs.proto.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogRecord {
+    time_unix_nano: String,
+    observed_time_unix_nano: String,
+    severity_number: u8,
+    severity_text: &'static str,
+    event_name: &'static str,
+    body: AnyValue,
+    attributes: Attributes,
+}
+
+impl LogRecord {
+    /// A record's fields: those that OpenTelemetry has names for, then all others.
+    fn new(event_name: &'static str, mut fields: Map<String, Value>) -> Self {
+        fields.remove("type");
+        // Of use to a replay only.
+        fields.remove("wire");
+        let time = fields.remove("time");
+        let time = time.as_ref().and_then(Value::as_str).and_then(utc_ns);
+        // 0 means unknown.
+        let time = time.filter(|&ns| ns > 0).unwrap_or(0).to_string();
+        let (severity_number, severity_text) = severity(fields.remove("severity").as_ref());
+        let body = AnyValue(fields.remove("summary").unwrap_or_default());
+        let mut attributes = Attributes::default();
+        attributes.take(&mut fields, "cause", "error.type");
+        attributes.add("network.transport", json!("tcp"));
+        if let Some(Value::Object(socket)) = fields.remove("socket") {
+            socket_attributes(socket, &mut attributes);
+        }
+        if let Some(Value::Object(process)) = fields.remove("process") {
+            process_attributes(process, &mut attributes);
+        }
+        if let Some(Value::Object(tcp)) = fields.get_mut("tcp")
+            && let Some(state) = tcp.remove("state").as_ref().and_then(Value::as_str)
+        {
+            attributes.add("network.connection.state", json!(connection_state(state)));
+        }
+        attributes.rest("tcpwhy", fields);
+        Self {
+            observed_time_unix_nano: time.clone(),
+            time_unix_nano: time,
+            severity_number,
+            severity_text,
+            event_name,
+            body,
+            attributes,
+        }
     }
-    if let Some(Value::Object(tcp)) = fields.get_mut("tcp")
-        && let Some(state) = tcp.remove("state").as_ref().and_then(Value::as_str)
-    {
-        let state = json!(connection_state(state));
-        attributes.push(attribute("network.connection.state", &state));
-    }
-    rest("tcpwhy", fields, &mut attributes);
-    json!({
-        "timeUnixNano": time,
-        "observedTimeUnixNano": time,
-        "severityNumber": severity,
-        "severityText": severity_text,
-        "eventName": name,
-        "body": {"stringValue": body.as_str().unwrap_or_default()},
-        "attributes": attributes,
-    })
 }
 
 /// Number and text (`SeverityNumber` of logs.proto). Events have no severity of their own.
@@ -181,21 +203,24 @@ fn severity(severity: Option<&Value>) -> (u8, &'static str) {
     }
 }
 
-fn socket_attributes(mut socket: Map<String, Value>, attributes: &mut Vec<Value>) {
-    take(&mut socket, "family", "network.type", attributes);
-    for (end, name) in [("local", "network.local"), ("remote", "network.peer")] {
+fn socket_attributes(mut socket: Map<String, Value>, attributes: &mut Attributes) {
+    attributes.take(&mut socket, "family", "network.type");
+    for (end, address, port) in [
+        ("local", "network.local.address", "network.local.port"),
+        ("remote", "network.peer.address", "network.peer.port"),
+    ] {
         if let Some(Value::Object(mut end)) = socket.remove(end) {
-            take(&mut end, "addr", &format!("{name}.address"), attributes);
-            take(&mut end, "port", &format!("{name}.port"), attributes);
+            attributes.take(&mut end, "addr", address);
+            attributes.take(&mut end, "port", port);
         }
     }
-    rest("tcpwhy.socket", socket, attributes);
+    attributes.rest("tcpwhy.socket", socket);
 }
 
-fn process_attributes(mut process: Map<String, Value>, attributes: &mut Vec<Value>) {
-    let base = process.get("exe").and_then(Value::as_str);
-    if let Some((_, base)) = base.and_then(|exe| exe.rsplit_once('/')) {
-        attributes.push(attribute("process.executable.name", &json!(base)));
+fn process_attributes(mut process: Map<String, Value>, attributes: &mut Attributes) {
+    let exe = process.get("exe").and_then(Value::as_str);
+    if let Some((_, base)) = exe.and_then(|exe| exe.rsplit_once('/')) {
+        attributes.add("process.executable.name", json!(base));
     }
     for (field, name) in [
         ("pid", "process.pid"),
@@ -209,9 +234,9 @@ fn process_attributes(mut process: Map<String, Value>, attributes: &mut Vec<Valu
         ("thread_comm", "thread.name"),
         ("container", "container.id"),
     ] {
-        take(&mut process, field, name, attributes);
+        attributes.take(&mut process, field, name);
     }
-    rest("tcpwhy.process", process, attributes);
+    attributes.rest("tcpwhy.process", process);
 }
 
 /// The convention's names of RFC 9293's states, by the kernel's.
@@ -222,56 +247,6 @@ fn connection_state(state: &str) -> String {
         "FIN_WAIT2" => "fin_wait_2".to_owned(),
         "SYN_RECV" | "NEW_SYN_RECV" => "syn_received".to_owned(),
         other => other.to_lowercase(),
-    }
-}
-
-fn take(fields: &mut Map<String, Value>, field: &str, name: &str, attributes: &mut Vec<Value>) {
-    if let Some(value) = fields.remove(field).filter(|value| !value.is_null()) {
-        attributes.push(attribute(name, &value));
-    }
-}
-
-/// All that is left, below a name of our own. Structures are spread out, so that each fact can be
-/// searched for; lists stay lists.
-fn rest(name: &str, fields: Map<String, Value>, attributes: &mut Vec<Value>) {
-    for (field, value) in fields {
-        let name = format!("{name}.{field}");
-        match value {
-            Value::Null => {}
-            Value::Object(fields) => rest(&name, fields, attributes),
-            value => attributes.push(attribute(&name, &value)),
-        }
-    }
-}
-
-fn attribute(name: &str, value: &Value) -> Value {
-    json!({"key": name, "value": any_value(value)})
-}
-
-/// `AnyValue`, as the JSON mapping of protocol buffers wants it: 64-bit integers are strings.
-fn any_value(value: &Value) -> Value {
-    match value {
-        Value::Null => json!({}),
-        Value::Bool(yes) => json!({"boolValue": yes}),
-        Value::Number(number) => match number.as_i64() {
-            Some(number) => json!({"intValue": number.to_string()}),
-            // Beyond 63 bits (socket cookies never are) an exact text is better than a rounded number.
-            None if number.is_u64() => json!({"stringValue": number.to_string()}),
-            None => json!({"doubleValue": number}),
-        },
-        Value::String(text) => json!({"stringValue": text}),
-        Value::Array(values) => {
-            let values: Vec<_> = values.iter().map(any_value).collect();
-            json!({"arrayValue": {"values": values}})
-        }
-        Value::Object(fields) => {
-            let values: Vec<_> = fields
-                .iter()
-                .filter(|(_, value)| !value.is_null())
-                .map(|(name, value)| attribute(name, value))
-                .collect();
-            json!({"kvlistValue": {"values": values}})
-        }
     }
 }
 
