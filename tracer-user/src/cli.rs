@@ -73,6 +73,10 @@ pub enum Command {
     Doctor(Doctor),
     /// Print the JSON Schema of the records, or of the report
     Schema(Schema),
+    /// Print the completions of a shell
+    Completions(Completions),
+    /// Print the manual page (tcpwhy man | man -l -)
+    Man,
 }
 
 const EXAMPLES: &str = "\
@@ -346,6 +350,21 @@ fn usage_error(error: &clap::Error) -> String {
         }
     }
     format!("tcpwhy: {}; try '{command} --help'", said.join("; "))
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  tcpwhy completions bash > /etc/bash_completion.d/tcpwhy
+  tcpwhy completions zsh > /usr/local/share/zsh/site-functions/_tcpwhy
+  tcpwhy completions fish > ~/.config/fish/completions/tcpwhy.fish";
+
+/// `tcpwhy completions`.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
 }
 
 #[cfg(test)]

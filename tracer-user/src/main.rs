@@ -10,7 +10,7 @@ use tracer_user::{
     command::{
         doctor, dump,
         explain::{self, ExplainError, ThisHost},
-        export, record, replay, report, run, schema, watch,
+        export, manual, record, replay, report, run, schema, watch,
     },
 };
 
@@ -47,10 +47,17 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
             Ok(health.exit_status())
         }
         Command::Report(args) => report::run(&args).map(|()| 0),
-        Command::Schema(args) => match schema::run(args.of, &mut io::stdout()) {
-            Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(why.into()),
-            _ => Ok(0),
-        },
+        Command::Completions(args) => whole(manual::completions(args.shell, &mut io::stdout())),
+        Command::Man => whole(manual::man(&mut io::stdout())),
+        Command::Schema(args) => whole(schema::run(args.of, &mut io::stdout())),
+    }
+}
+
+/// Whoever reads it may have seen enough.
+fn whole(written: io::Result<()>) -> anyhow::Result<u8> {
+    match written {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(why.into()),
+        _ => Ok(0),
     }
 }
 

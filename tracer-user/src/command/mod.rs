@@ -5,6 +5,7 @@ pub mod dump;
 pub mod explain;
 pub mod export;
 pub mod live;
+pub mod manual;
 mod ready;
 pub mod record;
 mod recorders;
