@@ -142,6 +142,7 @@ fn scenarios_of_the_lab_come_to_the_same_records() {
         "no-route",
         "abandoned-silent",
         "healthy",
+        "accept-queue-full",
     ];
     let chosen = runner::choose(&names.map(str::to_owned)).unwrap();
     let mut command = Command::new(tracer::binary().unwrap());

@@ -22,6 +22,9 @@ pub struct Replay {
     run: Option<Run>,
     /// Failures of the recording that came out as they were, and those that did not.
     pub compared: Compared,
+    /// Failures at listeners, handed out as they were recorded: they rest on looks at the listeners,
+    /// which a trace does not have.
+    pub handed_on: u64,
     /// Events that were replayed.
     pub events: u64,
     /// The last ledger of the recording.
@@ -92,6 +95,7 @@ impl Replay {
         Self {
             run: None,
             compared: Compared::default(),
+            handed_on: 0,
             events: 0,
             ledger: None,
             waiting: HashMap::new(),
@@ -117,7 +121,10 @@ impl Replay {
             }
             Record::Context(context) => self.context(*context, tell)?,
             // What listeners turned away is not judged anew: it rests on their counts, too.
-            Record::Failure(failure) if failure.listener.is_some() => {}
+            Record::Failure(failure) if failure.listener.is_some() => {
+                self.handed_on += 1;
+                tell(Record::Failure(failure));
+            }
             Record::Failure(failure) => self.compare(&failure),
             Record::Ledger(ledger) => self.ledger = Some(ledger),
             Record::Trailer(trailer) => self.ledger = Some(trailer.ledger),

@@ -17,7 +17,8 @@ Examples:
 A trace that was recorded with --events has every event as the kernel half wrote it, and what was
 found out beside them. The replay comes to the verdicts of the recording tcpwhy, or to better ones
 where the rules have improved since; at the end it says on stderr how many are the same. It needs no
-root, and asks nothing of the host that it runs on.
+root, and asks nothing of the host that it runs on. Failures at listeners (inbound handshakes) are
+handed on as they were recorded.
 
 Parts of a rotated trace are given in the order of their times. A trace that was recorded with
 --redact cannot be replayed.";

@@ -50,6 +50,12 @@ pub fn run(args: &cli::Replay) -> anyhow::Result<()> {
          not at all",
         replay.events, compared.same, compared.changed, compared.missing
     );
+    if replay.handed_on > 0 {
+        let count = replay.handed_on;
+        eprintln!(
+            "tcpwhy: {count} failures at listeners are as they were recorded, not judged anew"
+        );
+    }
     Ok(())
 }
 
