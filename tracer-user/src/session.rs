@@ -10,7 +10,7 @@ mod script;
 mod stream;
 mod ways;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tracer_ebpf::event::{Owner, State, Unsent, owner_flag};
 
@@ -362,6 +362,10 @@ impl Session {
             let cgroup_id = attempt.process_owner().map(|owner| owner.cgroup_id);
             attempt.cgroup = cgroup_id.and_then(|id| self.cgroups.path(id).map(str::to_owned));
             self.neighbourhood.enrich(attempt);
+            if let Some(queue) = self.inbound.full_queue(&mut self.hooks, attempt)? {
+                self.ways.of_netns(queue.netns);
+                attempt.queue = Some(Arc::new(queue));
+            }
             self.ways.look_for(attempt);
         }
         if self.wanted.replay {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use tracer_ebpf::event::{self, Head, Wire, drop_socket, kind, seen_by, unsent};
 use tracer_user::{
-    attribute::{Attempt, HOLD_NS, RouteAnswer, Tracker},
+    attribute::{Attempt, FullQueue, HOLD_NS, RouteAnswer, Tracker},
     decode::{Event, Place},
     diagnose::{Outcome, Places, Verdict, diagnose},
     record::Confidence,
@@ -242,6 +242,55 @@ fn a_drop_with_the_socket_is_certain() {
         end(T + 3 * SECOND, libc::ETIMEDOUT, 2),
     ];
     assert_eq!(cause(events), ("firewall-drop", Confidence::Certain));
+}
+
+/// What the one listener that takes the destination and turned packets away meanwhile was like.
+fn full_queue(syn_queue: bool) -> FullQueue {
+    FullQueue {
+        syn_queue,
+        local: ([0, 0, 0, 0], 443).into(),
+        netns: PEER_NETNS,
+        backlog: 129,
+        backlog_limit: 128,
+        turned_away: 7,
+        since_ns: T,
+        holder: Some(("nginx".to_owned(), 99)),
+    }
+}
+
+fn ignored(events: Vec<Event>, syn_queue: bool) -> (&'static str, Confidence, String) {
+    let mut attempt = attempts(events).remove(0);
+    attempt.queue = Some(std::sync::Arc::new(full_queue(syn_queue)));
+    let Outcome::Failed(verdict) = diagnose(&attempt, &Places::default()) else {
+        panic!("no failure")
+    };
+    let finding = verdict.finding;
+    (finding.cause, finding.confidence, finding.what)
+}
+
+#[test]
+fn silence_of_a_listener_with_a_full_queue_is_likely_that() {
+    let silent = || vec![attempt(), end(T + 3 * SECOND, libc::ETIMEDOUT, 2)];
+    let (cause, confidence, what) = ignored(silent(), false);
+    assert_eq!(
+        (cause, confidence),
+        ("accept-queue-full", Confidence::Likely)
+    );
+    assert!(what.contains("nginx[99]"), "{what}");
+    assert_eq!(ignored(silent(), true).0, "syn-queue-full");
+    // What was dropped on the way, or answered, is no matter of queues.
+    let dropped = vec![
+        attempt(),
+        own_drop(T + 10, "NETFILTER_DROP", "nft_do_chain", Some("output")),
+        end(T + 3 * SECOND, libc::ETIMEDOUT, 1),
+    ];
+    assert_eq!(ignored(dropped, false).0, "firewall-drop");
+    let unreachable = vec![
+        attempt(),
+        soft_error(T + 10, libc::EHOSTUNREACH),
+        end(T + 3 * SECOND, libc::EHOSTUNREACH, 2),
+    ];
+    assert_eq!(ignored(unreachable, false).0, "icmp-unreachable");
 }
 
 #[test]

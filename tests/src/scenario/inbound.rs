@@ -22,7 +22,7 @@ fn queues() -> Vec<Row> {
             .client("connect.py $s 8080 --times 4", ("s", 8080))
             .told("connected connected ETIMEDOUT ETIMEDOUT")
             .failures(2)
-            .fails("no-answer", "ETIMEDOUT", Likely)
+            .fails("accept-queue-full", "ETIMEDOUT", Likely)
             .turns_away(
                 "accept-queue-full",
                 Counter("TcpExtListenOverflows"),

@@ -9,6 +9,7 @@ use super::{
     attempt::{Attempt, Found, Identity, RouteAnswer},
     evidence::Evidence,
     nearby::Nearby,
+    queue::FullQueue,
 };
 
 /// All of an attempt that does not come from events.
@@ -32,6 +33,9 @@ pub struct Enrichment {
     /// [`Attempt::found`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<Found>,
+    /// [`Attempt::queue`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<FullQueue>,
     /// [`Attempt::lost`].
     #[serde(skip_serializing_if = "is_zero")]
     pub lost: u64,
@@ -68,6 +72,7 @@ impl Enrichment {
             route,
             nearby,
             found,
+            queue,
             lost,
         } = attempt;
         Self {
@@ -77,6 +82,7 @@ impl Enrichment {
             route: route.clone(),
             nearby: nearby.as_deref().cloned(),
             found: found.clone(),
+            queue: queue.as_deref().cloned(),
             lost: *lost,
         }
     }
@@ -88,6 +94,7 @@ impl Enrichment {
         attempt.route = self.route;
         attempt.nearby = self.nearby.map(Arc::new);
         attempt.found = self.found;
+        attempt.queue = self.queue.map(Arc::new);
         attempt.lost = self.lost;
     }
 }

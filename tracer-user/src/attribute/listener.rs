@@ -11,6 +11,7 @@ mod requests;
 use std::{
     collections::{HashMap, VecDeque},
     net::SocketAddr,
+    ops::RangeInclusive,
     sync::Arc,
 };
 
@@ -24,7 +25,7 @@ pub use self::{
     look::{Counters, Look},
     refusals::{Client, Dropped, Kind, Refusals},
 };
-use crate::{decode::Event, net};
+use crate::{attribute::FullQueue, decode::Event, net};
 
 /// The first record waits so long for evidence that belongs to it.
 pub const GATHER_NS: u64 = 20_000_000;
@@ -131,6 +132,31 @@ impl Listeners {
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.requests.forgotten
+    }
+
+    /// Listeners that turned packets away since a queue was full, within a span of time, and that may
+    /// take this destination.
+    #[must_use]
+    pub fn full(&self, remote: SocketAddr, span_ns: &RangeInclusive<u64>) -> Vec<(u64, FullQueue)> {
+        let found = self.incidents.iter().filter_map(|((sk, kind), incident)| {
+            let known = self.watched.get(sk)?;
+            let local = known.local();
+            let takes = local.port() == remote.port()
+                && (local.ip() == remote.ip() || local.ip().is_unspecified());
+            let queue = matches!(kind, Kind::AcceptQueue | Kind::SynQueue);
+            let full = || FullQueue {
+                syn_queue: *kind == Kind::SynQueue,
+                local,
+                netns: known.listener.netns,
+                backlog: known.listener.backlog,
+                backlog_limit: known.listener.backlog_limit,
+                turned_away: incident.total(),
+                since_ns: incident.began_ns(),
+                holder: None,
+            };
+            (queue && takes && incident.overlaps(span_ns)).then(|| (*sk, full()))
+        });
+        found.collect()
     }
 
     /// What the kernel half counts by itself, to be asked for with a look that saw this: of listeners

@@ -9,6 +9,7 @@ mod evidence;
 pub mod listener;
 mod loose;
 mod nearby;
+mod queue;
 mod stream;
 mod tracker;
 
@@ -18,6 +19,7 @@ pub use self::{
     evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way, is_down},
     listener::Counters,
     nearby::{ListenerHolder, Nearby, NearbyListener},
+    queue::FullQueue,
     stream::direction,
     tracker::{HOLD_NS, Tracker},
 };

@@ -372,6 +372,7 @@ impl Tracker {
             route: None,
             nearby: None,
             found: None,
+            queue: None,
             lost: 0,
         };
         attempt.remember_ends();

@@ -64,6 +64,24 @@ impl Routes {
     }
 }
 
+/// Whether an address is one of a network namespace's own; `None` where that cannot be asked.
+#[must_use]
+pub fn is_local(netns: u32, tgid: u32, destination: IpAddr) -> Option<bool> {
+    let question = Question {
+        netns,
+        destination,
+        mark: 0,
+        device: 0,
+    };
+    let answer = netns::within(netns, tgid, move || ask_kernel(&question)).ok()?;
+    let local = matches!(
+        answer,
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(route))
+            if route.header.kind == RouteType::Local
+    );
+    Some(local)
+}
+
 /// In the network namespace of this thread.
 fn ipv6_is_off() -> bool {
     let off = |which: &str| {
@@ -74,11 +92,22 @@ fn ipv6_is_off() -> bool {
     off("all") || off("lo") && off("default")
 }
 
-/// One request, one answer, in the network namespace of this thread.
+/// In the network namespace of this thread.
 fn look_up(question: &Question) -> anyhow::Result<RouteAnswer> {
     if question.destination.is_ipv6() && ipv6_is_off() {
         return Ok(RouteAnswer::Ipv6Off);
     }
+    Ok(match ask_kernel(question)? {
+        NetlinkPayload::Error(error) => RouteAnswer::Refused(error.raw_code().abs()),
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(route)) => {
+            refusal(route.header.kind).map_or(RouteAnswer::Found, RouteAnswer::Refused)
+        }
+        _ => RouteAnswer::Unknown("the kernel's answer was not a route".to_owned()),
+    })
+}
+
+/// One request, one answer, in the network namespace of this thread.
+fn ask_kernel(question: &Question) -> anyhow::Result<NetlinkPayload<RouteNetlinkMessage>> {
     let mut request = NetlinkMessage::new(
         NetlinkHeader::default(),
         NetlinkPayload::from(RouteNetlinkMessage::GetRoute(message(question))),
@@ -93,14 +122,7 @@ fn look_up(question: &Question) -> anyhow::Result<RouteAnswer> {
     socket.connect(&SocketAddr::new(0, 0))?;
     socket.send(&bytes, 0)?;
     let (answer, _) = socket.recv_from_full()?;
-    let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer)?;
-    Ok(match answer.payload {
-        NetlinkPayload::Error(error) => RouteAnswer::Refused(error.raw_code().abs()),
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(route)) => {
-            refusal(route.header.kind).map_or(RouteAnswer::Found, RouteAnswer::Refused)
-        }
-        _ => RouteAnswer::Unknown("the kernel's answer was not a route".to_owned()),
-    })
+    Ok(NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer)?.payload)
 }
 
 fn message(question: &Question) -> RouteMessage {

@@ -1,7 +1,7 @@
 //! Failed inbound connections: looks at the listeners, asks what the pure part cannot know, and hands
 //! out the records.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::SocketAddr};
 
 use tracer_ebpf::{
     event::Owner,
@@ -10,7 +10,7 @@ use tracer_ebpf::{
 
 use crate::{
     attribute::{
-        Counters, Identity, Tracker,
+        Attempt, Counters, End, FullQueue, Identity, Tracker,
         listener::{Kind, Listeners, Look, Refusals, Watched},
     },
     clock::{self, Clock},
@@ -19,7 +19,7 @@ use crate::{
     diagnose::inbound,
     enrich::{
         holders::{Answer, Holder, Holders},
-        process, queues,
+        process, queues, route,
     },
     hook::Hooks,
     net,
@@ -186,6 +186,50 @@ impl Inbound {
         self.identities.retain(|&sk, _| listeners.get(sk).is_some());
     }
 
+    /// The one listener of this host that may have ignored an attempt's SYNs, since a queue of it was
+    /// full. Nobody is named where two might have.
+    ///
+    /// # Errors
+    /// As [`Inbound::look`].
+    pub(super) fn full_queue(
+        &mut self,
+        hooks: &mut Hooks,
+        attempt: &Attempt,
+    ) -> anyhow::Result<Option<FullQueue>> {
+        if !is_silent(attempt) {
+            return Ok(None);
+        }
+        if attempt.end_ns() + SOON_NS > self.looked_ns {
+            self.look_now(hooks)?;
+        }
+        let tuple = attempt.tuple();
+        let remote = SocketAddr::new(net::address(tuple.remote), tuple.remote_port);
+        let span = attempt.start_ns..=attempt.end_ns();
+        let mut full = self.listeners.full(remote, &span);
+        full.retain(|(sk, queue)| {
+            let known = self.listeners.get(*sk).map(likely).unwrap_or_default();
+            let tgid = known.first().copied().unwrap_or(0);
+            if remote.ip().is_loopback() {
+                queue.netns == tuple.netns
+            } else {
+                route::is_local(queue.netns, tgid, remote.ip()) == Some(true)
+            }
+        });
+        let [(sk, queue)] = &full[..] else {
+            return Ok(None);
+        };
+        let known = self.listeners.get(*sk);
+        let inode = known.map_or(0, |known| known.listener.inode);
+        let answer = self
+            .holders
+            .of(inode, &known.map(likely).unwrap_or_default());
+        let holder = answer.holders().first();
+        Ok(Some(FullQueue {
+            holder: holder.map(|holder| (holder.comm.clone(), holder.pid)),
+            ..queue.clone()
+        }))
+    }
+
     /// The records that are due.
     pub(super) fn due(
         &mut self,
@@ -307,6 +351,22 @@ fn lost(tracker: &Tracker, refusals: &Refusals) -> u64 {
         Kind::Unanswered => tracker.lost_within(&(refusals.since_ns..=refusals.until_ns)),
         _ => 0,
     }
+}
+
+/// It sent SYNs, and nothing at all came of them.
+fn is_silent(attempt: &Attempt) -> bool {
+    const SYN_SENT: u32 = 2;
+    let End::State(state) = &attempt.end else {
+        return false;
+    };
+    let evidence = &attempt.evidence;
+    state.old == SYN_SENT
+        && state.segs_out > 0
+        && matches!(state.err, 0 | libc::ETIMEDOUT)
+        && state.err_soft == 0
+        && evidence.drops.is_empty()
+        && evidence.resets_received.is_empty()
+        && evidence.soft_errors.is_empty()
 }
 
 /// Processes that held it when it was last seen.

@@ -1,6 +1,6 @@
 //! What a listener turned away in a span of time, of one kind.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, ops::RangeInclusive, sync::Arc};
 
 use tracer_ebpf::{
     event::Owner,
@@ -167,6 +167,19 @@ impl Incident {
             resets: 0,
             retransmits: 0,
         }
+    }
+
+    pub(super) fn began_ns(&self) -> u64 {
+        self.began_ns
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// It turned something away within a span of time, as far as that is known.
+    pub(super) fn overlaps(&self, span_ns: &RangeInclusive<u64>) -> bool {
+        self.total > 0 && self.began_ns <= *span_ns.end() && self.last_ns >= *span_ns.start()
     }
 
     pub(super) fn turn_away(&mut self, count: u64, now_ns: u64) {

@@ -7,6 +7,7 @@ mod firewall;
 mod gave_up;
 mod nearby;
 mod ports;
+mod queue;
 mod silence;
 pub(super) mod stream;
 mod unsent;
@@ -25,6 +26,7 @@ const RULES: &[Rule] = &[
     firewall::judge,
     dropped::judge,
     answered::judge,
+    queue::judge,
     silence::judge,
 ];
 

@@ -1,0 +1,59 @@
+//! A listener of this host ignored the SYNs, since a queue of it was full. No packet tells: the
+//! listener's own count of drops grew meanwhile, and it listens where the SYNs went.
+
+use crate::{
+    attribute::FullQueue,
+    diagnose::{case::Case, finding::Finding, fix, words},
+    record::Confidence,
+};
+
+pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
+    let queue = case.attempt.queue.as_deref()?;
+    let state = case.state?;
+    let evidence = &case.attempt.evidence;
+    let silent = matches!(case.error(), 0 | libc::ETIMEDOUT)
+        && evidence.drops.is_empty()
+        && evidence.icmp.is_empty()
+        && evidence.synack_retransmits == 0
+        && evidence.retransmits.iter().all(|again| again.err == 0);
+    (state.segs_out > 0 && silent).then(|| full(case, queue))
+}
+
+fn full(case: &Case<'_>, queue: &FullQueue) -> Finding {
+    let (cause, which) = if queue.syn_queue {
+        ("syn-queue-full", "SYN queue")
+    } else {
+        ("accept-queue-full", "accept queue")
+    };
+    let holder = match &queue.holder {
+        Some((comm, pid)) => format!("{comm}[{pid}]"),
+        None => "an unknown process".to_owned(),
+    };
+    let place = case.elsewhere(queue.netns);
+    let meanwhile = case.attempt.end_ns().saturating_sub(queue.since_ns);
+    let finding = Finding::new(
+        cause,
+        Confidence::Likely,
+        format!(
+            "the {which} of {holder}, which listens on {}{place}, is full",
+            queue.local
+        ),
+    )
+    .why(format!(
+        "{} sent and none was answered",
+        words::syns_were(case.syns())
+    ))
+    .why(format!(
+        "the listener turned away {} packets since {} before that, and it is the only one of this \
+         host that takes {} and did (joined by its address and the time)",
+        queue.turned_away,
+        words::duration(meanwhile),
+        case.remote()
+    ))
+    .why(format!(
+        "as last seen, {} connections wait for accept(), and the queue takes {} and one more",
+        queue.backlog, queue.backlog_limit
+    ))
+    .missing("that these SYNs were among those: a full queue ignores them without a trace");
+    fix::from_catalogue(case, finding, queue.netns, None)
+}
