@@ -7,7 +7,9 @@ pub(super) static CAUSE: Cause = Cause {
     title: "the listener's accept queue is full",
     place: Place::Service,
     sees: "Clients hang and end in ETIMEDOUT; with tcp_abort_on_overflow=1 they get \
-            ECONNRESET.",
+            ECONNRESET. A \
+            server that is out of descriptors gets EMFILE or ENFILE from accept(), again and \
+            again, and its queue fills up.",
     path: "The application does not accept() fast enough: as many finished handshakes wait as \
             its backlog allows. tcp_conn_request() ignores new SYNs, and the last ACK of a \
             handshake under way is dropped. The latter is dropped with \
@@ -33,7 +35,7 @@ pub(super) static CAUSE: Cause = Cause {
     ],
     drop_reasons: &["TCP_LISTEN_OVERFLOW"],
     reset_reasons: &["INVALID_SYN"],
-    errnos: &["ETIMEDOUT", "ECONNRESET"],
+    errnos: &["ETIMEDOUT", "ECONNRESET", "EMFILE", "ENFILE"],
     sysctls: &[
         "net.core.somaxconn",
         "net.ipv4.tcp_abort_on_overflow",

@@ -75,7 +75,7 @@ impl Weight {
         match self {
             Self::Ordinary => "ordinary: it occurs in connections that are well",
             Self::Depends => "depends on what it happened to, and how often",
-            Self::Failure => "not ordinary: a packet, or a connection, that was wanted is gone",
+            Self::Failure => "not ordinary: something that was wanted failed, or was thrown away",
         }
     }
 
