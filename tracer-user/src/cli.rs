@@ -191,7 +191,7 @@ pub struct Limits {
     /// Ring buffer between kernel and tcpwhy, in bytes (rounded up to a power of two)
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = value::size)]
     pub ring_size: usize,
-    /// Connection attempts that are followed at one time
+    /// Outbound connections that are followed at one time, from connect() to their end
     #[arg(
         long,
         value_name = "N",
