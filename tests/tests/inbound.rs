@@ -15,7 +15,7 @@ use tests::{
     runner,
     tracer::{Trace, Tracer},
 };
-use tracer_user::record::{Direction, Failure, Family};
+use tracer_user::record::{Direction, Failure, Family, Phase};
 
 /// How long records may take. No measurement: a wait.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,8 +35,10 @@ fn run(lab: &Lab, line: &str) {
     assert!(client::run(line, command).unwrap().status.success());
 }
 
+/// A handshake that a listener of a lab's server did not take.
 fn in_server(failure: &Failure, lab: &Lab) -> bool {
     failure.direction == Direction::Inbound
+        && failure.phase == Phase::Handshake
         && failure.socket.netns == Some(lab.inode(Place::Server))
 }
 
