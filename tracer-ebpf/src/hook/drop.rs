@@ -3,10 +3,7 @@
 use core::{arch::asm, ffi::c_void};
 
 use aya_ebpf::{
-    EbpfContext,
-    helpers::generated::bpf_get_stack,
-    macros::{map, raw_tracepoint},
-    maps::PerCpuArray,
+    EbpfContext, helpers::generated::bpf_get_stack, macros::raw_tracepoint,
     programs::RawTracePointContext,
 };
 use tracer_ebpf::{
@@ -23,31 +20,9 @@ use crate::{
     pending, ring, socket, table,
 };
 
-/// 1 while [`kfree_skb`] runs on this CPU.
-#[map]
-static RUNNING: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
-
 #[raw_tracepoint(tracepoint = "kfree_skb")]
 pub(crate) fn kfree_skb(ctx: RawTracePointContext) -> i32 {
-    let Some(running) = RUNNING.get_ptr_mut(0) else {
-        return 0;
-    };
-    // SAFETY: a map value of this CPU, which nothing but this program writes, and it never nests.
-    unsafe { running.write_volatile(1) };
     dropped(ctx.as_ptr());
-    // SAFETY: as above.
-    unsafe { running.write_volatile(0) };
-    0
-}
-
-/// The same hook once more. The kernel skips a program that is running on that CPU already, so a
-/// packet that is dropped in an interrupt of [`kfree_skb`] is seen only here.
-#[raw_tracepoint(tracepoint = "kfree_skb")]
-pub(crate) fn kfree_skb_nested(ctx: RawTracePointContext) -> i32 {
-    if RUNNING.get(0).is_some_and(|&running| running != 0) {
-        count::hook(Hook::Drop, Count::Recovered);
-        dropped(ctx.as_ptr());
-    }
     0
 }
 

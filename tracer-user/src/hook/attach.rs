@@ -27,10 +27,7 @@ pub(super) fn attach(mut ebpf: Ebpf, btf: &Btf, follow_command: bool) -> anyhow:
         match attach_one(&mut ebpf, btf, hook) {
             Ok(()) => {
                 attached.insert(hook.program);
-                let name = hook.hook.to_owned();
-                if names.last() != Some(&name) {
-                    names.push(name);
-                }
+                names.push(hook.hook.to_owned());
             }
             Err(why) if matches!(hook.need, Need::Always | Need::FollowCommand) => {
                 return Err(why.context(format!("cannot attach to {}", hook.hook)));

@@ -63,14 +63,6 @@ pub const PLAN: &[Hook] = &[
         without: "drops on this host look like silence",
     },
     Hook {
-        program: "kfree_skb_nested",
-        hook: "kfree_skb",
-        kind: Kind::RawTracepoint,
-        need: Need::IfPossible,
-        tells: "packets dropped in an interrupt of the former",
-        without: "a drop that interrupts the handling of another one is not seen",
-    },
-    Hook {
         program: "icmp_send",
         hook: "icmp_send",
         kind: Kind::RawTracepoint,
