@@ -20,7 +20,7 @@ use crate::{
     clock::{self, Clock},
     compose,
     decode::{Event, Names, decode, wire},
-    enrich::{cgroup::Cgroups, process, route::Routes},
+    enrich::{cgroup::Cgroups, process, route::Routes, sockets::Sockets},
     hook::Hooks,
     judge::{Judged, judge},
     record::{self, Ledger, Record},
@@ -47,7 +47,7 @@ pub struct Session {
     routes: Routes,
     firewalls: firewall::Firewalls,
     neighbourhood: nearby::Neighbourhood,
-    streams: stream::Streams,
+    sockets: Sockets,
     ways: ways::Ways,
     script: Script,
     inbound: inbound::Inbound,
@@ -123,7 +123,7 @@ impl Session {
             routes: Routes::default(),
             firewalls: firewall::Firewalls::default(),
             neighbourhood: nearby::Neighbourhood::default(),
-            streams: stream::Streams::default(),
+            sockets: Sockets::default(),
             ways: ways::Ways::new(),
             script: Script::new(max_attempts, wanted.connections),
             inbound,
@@ -282,7 +282,7 @@ impl Session {
             Some(owner) if owner.flags & owner_flag::ENDED_IT != 0 => Some(owner),
             Some(_) => return,
         };
-        let found = self.streams.find(state, closer.as_ref());
+        let found = stream::find(state, closer.as_ref(), &mut self.sockets);
         self.tracker.found(sk, start_ns, found);
     }
 
@@ -361,8 +361,9 @@ impl Session {
         for attempt in &mut due {
             let cgroup_id = attempt.process_owner().map(|owner| owner.cgroup_id);
             attempt.cgroup = cgroup_id.and_then(|id| self.cgroups.path(id).map(str::to_owned));
-            self.neighbourhood.enrich(attempt);
-            if let Some(queue) = self.inbound.full_queue(&mut self.hooks, attempt)? {
+            self.neighbourhood.enrich(attempt, &mut self.sockets);
+            let holders = &mut self.sockets.holders;
+            if let Some(queue) = self.inbound.full_queue(&mut self.hooks, holders, attempt)? {
                 self.ways.of_netns(queue.netns);
                 attempt.queue = Some(Arc::new(queue));
             }
@@ -379,9 +380,10 @@ impl Session {
                 show(record)?;
             }
         }
+        let holders = &mut self.sockets.holders;
         for failure in self
             .inbound
-            .due(now_ns, &self.tracker, &mut self.ways, self.clock)
+            .due(now_ns, &self.tracker, &mut self.ways, holders, self.clock)
         {
             self.book.turned_away(&failure);
             show(Record::Failure(Box::new(failure)))?;

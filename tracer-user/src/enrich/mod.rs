@@ -9,4 +9,5 @@ pub mod netns;
 pub mod process;
 pub mod queues;
 pub mod route;
+pub mod sockets;
 pub mod stack;

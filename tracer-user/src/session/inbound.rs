@@ -39,7 +39,6 @@ const SOON_NS: u64 = 50_000_000;
 /// The listeners of this host.
 pub(super) struct Inbound {
     listeners: Listeners,
-    holders: Holders,
     identities: HashMap<u64, (Owner, Identity)>,
     looked_ns: u64,
     wanted: bool,
@@ -52,7 +51,6 @@ impl Inbound {
     pub(super) fn new(known_only: bool) -> Self {
         Self {
             listeners: Listeners::new(known_only),
-            holders: Holders::default(),
             identities: HashMap::new(),
             looked_ns: 0,
             wanted: false,
@@ -194,6 +192,7 @@ impl Inbound {
     pub(super) fn full_queue(
         &mut self,
         hooks: &mut Hooks,
+        holders: &mut Holders,
         attempt: &Attempt,
     ) -> anyhow::Result<Option<FullQueue>> {
         if !is_silent(attempt) {
@@ -220,9 +219,7 @@ impl Inbound {
         };
         let known = self.listeners.get(*sk);
         let inode = known.map_or(0, |known| known.listener.inode);
-        let answer = self
-            .holders
-            .of(inode, &known.map(likely).unwrap_or_default());
+        let answer = holders.of(inode, &known.map(likely).unwrap_or_default());
         let holder = answer.holders().first();
         Ok(Some(FullQueue {
             holder: holder.map(|holder| (holder.comm.clone(), holder.pid)),
@@ -236,6 +233,7 @@ impl Inbound {
         now_ns: u64,
         tracker: &Tracker,
         ways: &mut Ways,
+        holders: &mut Holders,
         clock: Clock,
     ) -> Vec<Failure> {
         let due = self.listeners.due(now_ns);
@@ -245,7 +243,7 @@ impl Inbound {
                 let mut verdict = inbound::diagnose(&refusals, places);
                 let lost = lost(tracker, &refusals);
                 compose::inbound::doubt(&mut verdict, lost);
-                let held = self.held(&refusals);
+                let held = self.held(&refusals, holders);
                 compose::inbound::failure(&refusals, &verdict, held, lost, clock)
             })
             .collect()
@@ -253,7 +251,7 @@ impl Inbound {
 
     /// Who holds the listener: the caller of `listen()` if it still does, else who does now. Of several,
     /// one that is not the init process, which holds sockets for others to use.
-    fn held(&mut self, refusals: &Refusals) -> Held {
+    fn held(&self, refusals: &Refusals, holders: &mut Holders) -> Held {
         const INIT: u32 = 1;
         let creator = refusals.creator.as_ref();
         let mut likely: Vec<u32> = creator.map(|owner| owner.tgid).into_iter().collect();
@@ -268,18 +266,18 @@ impl Inbound {
                 ..self.by_creator(refusals)
             };
         }
-        let mut answer = self.holders.of(inode, &likely);
+        let mut answer = holders.of(inode, &likely);
         if matches!(answer.holders(), [one] if one.pid == INIT) {
-            answer = self.holders.all_of(inode);
+            answer = holders.all_of(inode);
         }
-        let holders = answer.holders();
-        let named = holders
+        let found = answer.holders();
+        let named = found
             .iter()
             .find(|holder| {
                 creator.is_some_and(|owner| owner.tgid == holder.pid) && holder.pid != INIT
             })
-            .or_else(|| holders.iter().find(|holder| holder.pid != INIT))
-            .or_else(|| holders.first());
+            .or_else(|| found.iter().find(|holder| holder.pid != INIT))
+            .or_else(|| found.first());
         let Some(named) = named else {
             let why = match answer {
                 Answer::NotLookedFor(why) => {
@@ -293,10 +291,10 @@ impl Inbound {
             };
         };
         let process = self.process(refusals.sk, named);
-        let several = holders.len() > 1;
+        let several = found.len() > 1;
         Held {
             process: Some(process),
-            holders: holders
+            holders: found
                 .iter()
                 .filter(|_| several)
                 .map(|holder| record::Holder {

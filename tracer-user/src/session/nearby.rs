@@ -14,6 +14,7 @@ use crate::{
         holders::{Answer, Holders},
         listeners::{self, Listener, Listeners},
         netns,
+        sockets::Sockets,
     },
 };
 
@@ -64,8 +65,6 @@ impl Survey {
 /// Looks, and remembers for a moment.
 #[derive(Default)]
 pub(super) struct Neighbourhood {
-    listeners: Listeners,
-    holders: Holders,
     known: HashMap<(u32, SocketAddr), (Instant, Arc<Nearby>)>,
     /// When namespaces that refused were looked at.
     looked: HashMap<u32, Instant>,
@@ -74,15 +73,15 @@ pub(super) struct Neighbourhood {
 
 impl Neighbourhood {
     /// Adds to an attempt that this host refused what listens on the same port.
-    pub(super) fn enrich(&mut self, attempt: &mut Attempt) {
+    pub(super) fn enrich(&mut self, attempt: &mut Attempt, sockets: &mut Sockets) {
         if let Some((netns, reached)) = diagnose::refused_here(attempt)
             && netns != 0
         {
-            attempt.nearby = Some(self.of(netns, reached));
+            attempt.nearby = Some(self.of(netns, reached, sockets));
         }
     }
 
-    fn of(&mut self, netns: u32, reached: SocketAddr) -> Arc<Nearby> {
+    fn of(&mut self, netns: u32, reached: SocketAddr, sockets: &mut Sockets) -> Arc<Nearby> {
         let key = (netns, reached);
         if let Some((since, known)) = self.known.get(&key)
             && since.elapsed() < FRESH
@@ -92,15 +91,15 @@ impl Neighbourhood {
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
-        let nearby = Arc::new(self.look(netns, reached));
+        let nearby = Arc::new(self.look(netns, reached, sockets));
         self.known
             .insert(key, (Instant::now(), Arc::clone(&nearby)));
         nearby
     }
 
-    fn look(&mut self, netns: u32, reached: SocketAddr) -> Nearby {
+    fn look(&mut self, netns: u32, reached: SocketAddr, sockets: &mut Sockets) -> Nearby {
         let port = reached.port();
-        let (mut found, mut unknown) = match self.here(netns, port) {
+        let (mut found, mut unknown) = match self.here(netns, port, &mut sockets.listeners) {
             Ok(found) if found.is_empty() => self.elsewhere(netns, port),
             Ok(found) => (found, None),
             Err(why) => (Vec::new(), Some(why)),
@@ -112,7 +111,9 @@ impl Neighbourhood {
         });
         let more = found.len().saturating_sub(MAX_TOLD);
         found.truncate(MAX_TOLD);
-        let told = found.iter().filter_map(|it| self.tell(it, netns, reached));
+        let told = found
+            .iter()
+            .filter_map(|it| tell(it, netns, reached, sockets));
         let listeners: Vec<_> = told.collect();
         if listeners.len() < found.len() && unknown.is_none() {
             unknown = Some("a listener was gone a moment later".into());
@@ -125,16 +126,21 @@ impl Neighbourhood {
     }
 
     /// In the namespace that refused.
-    fn here(&mut self, netns: u32, port: u16) -> Result<Vec<Listener>, Arc<str>> {
+    fn here(
+        &mut self,
+        netns: u32,
+        port: u16,
+        listeners: &mut Listeners,
+    ) -> Result<Vec<Listener>, Arc<str>> {
         let looked = self.looked.get(&netns);
         if looked.is_none_or(|looked| looked.elapsed() >= FRESH) {
             if self.looked.len() >= MAX_KNOWN {
                 self.looked.clear();
             }
             self.looked.insert(netns, Instant::now());
-            self.listeners.look(netns, 0)?;
+            listeners.look(netns, 0)?;
         }
-        self.listeners.on_port(netns, 0, port)
+        listeners.on_port(netns, 0, port)
     }
 
     /// In every other network namespace.
@@ -158,39 +164,44 @@ impl Neighbourhood {
         self.survey = Some(survey);
         (found, unknown)
     }
+}
 
-    /// `None` where it is gone meanwhile.
-    fn tell(&mut self, it: &Listener, netns: u32, reached: SocketAddr) -> Option<NearbyListener> {
-        Some(NearbyListener {
-            at: SocketAddr::new(it.addr.to_canonical(), it.port),
-            netns: it.netns,
-            takes: it.netns == netns && it.takes(reached.ip(), reached.port()),
-            device: it.device,
-            holder: self.holder(it)?,
-        })
+/// `None` where it is gone meanwhile.
+fn tell(
+    it: &Listener,
+    netns: u32,
+    reached: SocketAddr,
+    sockets: &mut Sockets,
+) -> Option<NearbyListener> {
+    Some(NearbyListener {
+        at: SocketAddr::new(it.addr.to_canonical(), it.port),
+        netns: it.netns,
+        takes: it.netns == netns && it.takes(reached.ip(), reached.port()),
+        device: it.device,
+        holder: holder(it, &mut sockets.holders)?,
+    })
+}
+
+fn holder(it: &Listener, holders: &mut Holders) -> Option<ListenerHolder> {
+    if it.inode == 0 {
+        return Some(ListenerHolder::Kernel);
     }
-
-    fn holder(&mut self, it: &Listener) -> Option<ListenerHolder> {
-        if it.inode == 0 {
-            return Some(ListenerHolder::Kernel);
+    let inode = u64::from(it.inode);
+    let answer = holders.again(inode).unwrap_or_else(|| {
+        let likely = netns::members(it.netns, MAX_MEMBERS);
+        holders.of(inode, &likely)
+    });
+    match answer {
+        Answer::Held { holders, .. } => {
+            let others = holders.len().saturating_sub(1);
+            let first = holders.into_iter().next()?;
+            Some(ListenerHolder::Process {
+                pid: first.pid,
+                comm: first.comm,
+                others,
+            })
         }
-        let inode = u64::from(it.inode);
-        let answer = self.holders.again(inode).unwrap_or_else(|| {
-            let likely = netns::members(it.netns, MAX_MEMBERS);
-            self.holders.of(inode, &likely)
-        });
-        match answer {
-            Answer::Held { holders, .. } => {
-                let others = holders.len().saturating_sub(1);
-                let first = holders.into_iter().next()?;
-                Some(ListenerHolder::Process {
-                    pid: first.pid,
-                    comm: first.comm,
-                    others,
-                })
-            }
-            Answer::Nobody => None,
-            Answer::NotLookedFor(why) => Some(ListenerHolder::Unknown(why)),
-        }
+        Answer::Nobody => None,
+        Answer::NotLookedFor(why) => Some(ListenerHolder::Unknown(why)),
     }
 }
