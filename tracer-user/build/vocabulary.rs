@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Where sentences of records are made.
-const SOURCES: [&str; 16] = [
+const SOURCES: [&str; 17] = [
     "src/attribute",
     "src/cause",
     "src/compose",
@@ -23,6 +23,7 @@ const SOURCES: [&str; 16] = [
     "src/record.rs",
     "src/report",
     "src/session",
+    "src/show/text",
     "src/show/text.rs",
     "src/trace",
 ];

@@ -1,0 +1,94 @@
+//! A connection that did not fail, and TCP's own view of any.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Direction, Process, Severity, Socket};
+
+/// One connection that did not fail.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Connection {
+    /// ULID: sorts by time, unique on this host.
+    pub id: String,
+    /// RFC 3339 with nanoseconds, UTC: when it ended.
+    pub time: String,
+    /// Who opened it.
+    pub direction: Direction,
+    /// How it ended: `closed`, or `abandoned` for the loser of a race that another attempt won.
+    pub outcome: String,
+    /// How much it matters: always `info`.
+    pub severity: Severity,
+    /// One sentence.
+    pub summary: String,
+    /// The process that owns the connection; absent where no evidence names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Process>,
+    /// The socket.
+    pub socket: Socket,
+    /// When and how long.
+    pub timing: Timing,
+    /// TCP's own view at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<Tcp>,
+}
+
+/// When a connection began and how long it took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Timing {
+    /// RFC 3339 with nanoseconds, UTC: when the attempt began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// Microseconds from the beginning to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elapsed_us: Option<u64>,
+    /// SYNs that TCP made, retransmissions included, whether or not they left the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syn_sent: Option<u32>,
+}
+
+/// TCP's own view of a connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Tcp {
+    /// State before it ended, as in RFC 9293 (`SYN_SENT`).
+    pub state: String,
+    /// Retransmissions in a row without an answer (`icsk_retransmits`).
+    pub retransmits: u32,
+    /// Smoothed round-trip time, microseconds; 0 where none was measured.
+    pub srtt_us: u32,
+    /// Bytes sent, retransmissions not counted (`tcp_sock.bytes_sent - bytes_retrans`).
+    pub bytes_sent: u64,
+    /// Bytes received.
+    pub bytes_received: u64,
+    /// Initial sequence number of the side that opened the connection: what the records of both ends
+    /// have in common.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isn: Option<u32>,
+    /// What else is known of a connection that had come up.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<Stream>,
+}
+
+/// TCP's own view of a connection that had come up (`struct tcp_sock`, `include/linux/tcp.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stream {
+    /// Retransmission timeout, microseconds (`icsk_rto`).
+    pub rto_us: u32,
+    /// Congestion window, segments (`snd_cwnd`).
+    pub cwnd_segments: u32,
+    /// Size of a full segment, bytes (`mss_cache`).
+    pub mss_bytes: u32,
+    /// Bytes sent and not acknowledged.
+    pub unacked_bytes: u32,
+    /// Bytes that were written and not sent yet.
+    pub unsent_bytes: u32,
+    /// What the peer was ready to take, bytes (`snd_wnd`).
+    pub send_window_bytes: u32,
+    /// Segments sent again since it began (`total_retrans`).
+    pub retransmits_total: u32,
+    /// Probes without an answer: of a closed window, or of keepalive (`icsk_probes_out`).
+    pub probes: u32,
+    /// Time since data was sent, milliseconds; since it came up, where none was.
+    pub last_sent_ms: u32,
+    /// Time since data was received, milliseconds; since it came up, where none was.
+    pub last_received_ms: u32,
+}
