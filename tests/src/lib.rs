@@ -2,13 +2,15 @@
 //!
 //! [`scenario`] is the table of failures; [`net`] makes the client, router and server namespaces
 //! that each of them gets for itself; [`client`] and [`bpf`] break things in them; [`tracer`] runs
-//! the real `tcpwhy`; [`judge`] compares; [`runner`] does all of it for many scenarios at once.
+//! the real `tcpwhy`; [`judge`] compares, [`matrix`] shows it as a table;
+//! [`runner`] does all of it for many scenarios at once.
 
 pub mod bpf;
 pub mod client;
 pub mod hog;
 pub mod judge;
 pub mod lock;
+pub mod matrix;
 pub mod net;
 pub mod recorder;
 pub mod runner;

@@ -303,10 +303,14 @@ pub fn choose(names: &[String]) -> Result<Vec<Scenario>> {
         let matching = all
             .iter()
             .filter(|it| it.name == *name || it.name == format!("{name}-v6"));
-        let before = chosen.len();
-        chosen.extend(matching.cloned());
-        if chosen.len() == before {
+        let matching: Vec<Scenario> = matching.cloned().collect();
+        if matching.is_empty() {
             return Err(anyhow!("no scenario {name}: --list shows them"));
+        }
+        for one in matching {
+            if chosen.iter().all(|it: &Scenario| it.name != one.name) {
+                chosen.push(one);
+            }
         }
     }
     Ok(chosen)

@@ -9,21 +9,29 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use tests::{
     hog::Hog,
+    judge::Mismatch,
     lock::Host,
-    net, runner, scenario,
+    matrix, net, runner,
+    scenario::{self, Scenario},
     tracer::{self, Trace, Tracer},
 };
 use tracer_user::record::Failure;
 
 /// Makes TCP connections fail for real, in network namespaces, and checks what tcpwhy says.
 #[derive(Parser)]
-#[command(name = "lab")]
+#[command(name = "lab", after_help = EXAMPLES)]
 struct Arguments {
-    /// Scenarios, or `all`; where none is named, they are listed
+    /// Scenarios, or `all`; where none is named, they are listed (with --matrix: all are made)
     names: Vec<String>,
     /// List the scenarios and what must be said about each
     #[arg(long)]
     list: bool,
+    /// Print a table: of each scenario what must be said, what tcpwhy said, and whether it differs
+    #[arg(long, conflicts_with_all = ["list", "without_tracer"])]
+    matrix: bool,
+    /// Make what differs again, so many times: a kernel may skip a hook now and then
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    again: u32,
     /// Keep every CPU busy with bystanders meanwhile
     #[arg(long)]
     hog: bool,
@@ -37,6 +45,15 @@ struct Arguments {
     #[arg(long)]
     without_tracer: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  lab refused-remote                   make this failure, and check what tcpwhy says
+  lab --matrix                         every scenario: expected, got
+  lab --matrix --again 2 --hog         the same with every CPU busy
+  lab --matrix accept-queue-full no-route
+
+Exit status: 0 all as expected, 1 something differs, 2 bad usage.";
 
 fn main() -> ExitCode {
     // SAFETY: the default action takes no handler. `lab | head` ends the lab without a complaint.
@@ -53,40 +70,26 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {
-    let all = arguments.names == ["all"];
+    let all = arguments.names == ["all"] || (arguments.matrix && arguments.names.is_empty());
     let chosen = runner::choose(if all { &[] } else { &arguments.names })?;
-    if arguments.list || arguments.names.is_empty() {
+    if arguments.list || (arguments.names.is_empty() && !all) {
         list(&chosen);
         return Ok(true);
     }
     runner::prepare()?;
     clean_up_on_signal()?;
-    let alone = chosen.iter().any(scenario::Scenario::exclusive);
+    let alone = chosen.iter().any(Scenario::exclusive);
     let _host = if alone {
         Host::alone()?
     } else {
         Host::shared()?
     };
     let _hog = arguments.hog.then(Hog::start).transpose()?;
-    let shown = arguments.text.then(show_text).transpose()?;
-    let tracer = (!arguments.without_tracer)
-        .then(|| Tracer::watch(&[]))
-        .transpose()?;
     let begun = Instant::now();
-    let mut happened = runner::run(&chosen, tracer.as_ref());
-    let trace = tracer.map(Tracer::stop).transpose()?;
-    if let Some(child) = shown {
-        end(child)?;
-    }
-    if arguments.keep {
-        keep(&mut happened);
-    }
-    let passed = report(&happened, trace.as_ref());
-    let total = happened.len();
-    println!(
-        "{passed} of {total} as expected, {:.0} s",
-        begun.elapsed().as_secs_f32()
-    );
+    let total = chosen.len();
+    let passed = make(arguments, chosen)?;
+    let took = begun.elapsed().as_secs_f32();
+    println!("{passed} of {total} as expected, {took:.0} s");
     if all {
         for (what, why) in scenario::not_possible() {
             println!("not possible here: {what}: {why}");
@@ -95,7 +98,38 @@ fn run(arguments: &Arguments) -> Result<bool> {
     Ok(passed == total)
 }
 
-fn list(chosen: &[scenario::Scenario]) {
+/// Makes scenarios, and again those that differ; gives how many are as expected in the end.
+fn make(arguments: &Arguments, mut chosen: Vec<Scenario>) -> Result<usize> {
+    let mut passed = 0;
+    if arguments.matrix {
+        println!("{}", matrix::head());
+    }
+    for left in (0..=arguments.again).rev() {
+        let shown = arguments.text.then(show_text).transpose()?;
+        let tracer = (!arguments.without_tracer)
+            .then(|| Tracer::watch(&[]))
+            .transpose()?;
+        let mut happened = runner::run(&chosen, tracer.as_ref());
+        let trace = tracer.map(Tracer::stop).transpose()?;
+        if let Some(child) = shown {
+            end(child)?;
+        }
+        if arguments.keep {
+            keep(&mut happened);
+        }
+        chosen = report(&happened, trace.as_ref(), arguments.matrix);
+        passed += happened.len() - chosen.len();
+        if chosen.is_empty() {
+            break;
+        }
+        if left > 0 {
+            println!("\n{} again:", chosen.len());
+        }
+    }
+    Ok(passed)
+}
+
+fn list(chosen: &[Scenario]) {
     for it in chosen {
         let (cause, errno) = (it.cause(), it.errno());
         println!(
@@ -110,30 +144,44 @@ fn list(chosen: &[scenario::Scenario]) {
     }
 }
 
-type Happened = Vec<(scenario::Scenario, Result<runner::Happened>)>;
+type Happened = Vec<(Scenario, Result<runner::Happened>)>;
 
-fn report(happened: &Happened, trace: Option<&Trace>) -> usize {
+/// Prints what came of each scenario, and gives those that differ.
+fn report(happened: &Happened, trace: Option<&Trace>, table: bool) -> Vec<Scenario> {
     let failures: Option<Vec<&Failure>> = trace.map(|trace| trace.failures().collect());
-    let mut passed = 0;
+    let mut different = Vec::new();
     for (scenario, done) in happened {
-        let name = &scenario.name;
-        match done {
-            Err(error) => println!("FAILED  {name}: {error:#}"),
-            Ok(it) => {
-                let wrong = it.mismatches(failures.as_deref());
-                passed += usize::from(wrong.is_empty());
-                println!(
-                    "{}  {name}",
-                    if wrong.is_empty() { "ok    " } else { "FAILED" }
-                );
-                for one in wrong {
-                    println!("    {}\n      expected {}", one.what, one.expected);
-                    println!("      got      {}", one.got);
-                }
+        let wrong = match done {
+            Err(error) => Err(error),
+            Ok(it) => Ok(it.mismatches(failures.as_deref())),
+        };
+        if !matches!(&wrong, Ok(wrong) if wrong.is_empty()) {
+            different.push(scenario.clone());
+        }
+        if table {
+            let failures = failures.as_deref().unwrap_or_default();
+            for line in matrix::lines(scenario, done, failures) {
+                println!("{line}");
+            }
+        } else {
+            print(&scenario.name, wrong);
+        }
+    }
+    different
+}
+
+fn print(name: &str, wrong: Result<Vec<Mismatch>, &anyhow::Error>) {
+    match wrong {
+        Err(error) => println!("FAILED  {name}: {error:#}"),
+        Ok(wrong) if wrong.is_empty() => println!("ok      {name}"),
+        Ok(wrong) => {
+            println!("FAILED  {name}");
+            for one in wrong {
+                println!("    {}\n      expected {}", one.what, one.expected);
+                println!("      got      {}", one.got);
             }
         }
     }
-    passed
 }
 
 fn keep(happened: &mut Happened) {
