@@ -15,6 +15,9 @@ pub mod phase {
     pub const FAILED: u32 = 4;
     /// Likewise, but no SYN was made, and only the return of `connect()` tells the errno.
     pub const FAILED_UNSENT: u32 = 5;
+    /// Failed, and was handed over without an owner, since its beginning was not seen: who closes it
+    /// is.
+    pub const UNOWNED: u32 = 6;
 }
 
 wire! {

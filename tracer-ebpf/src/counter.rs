@@ -26,11 +26,13 @@ pub enum Hook {
     Drop,
     /// `icmp_send`.
     Icmp,
+    /// `iter/task_file`.
+    Find,
 }
 
 impl Hook {
     /// Every hook, in order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Connect,
         Self::ConnectReturn,
         Self::State,
@@ -42,6 +44,7 @@ impl Hook {
         Self::ErrorReport,
         Self::Drop,
         Self::Icmp,
+        Self::Find,
     ];
 
     /// The kernel's name of the hook.
@@ -59,6 +62,7 @@ impl Hook {
             Self::ErrorReport => "inet_sk_error_report",
             Self::Drop => "kfree_skb",
             Self::Icmp => "icmp_send",
+            Self::Find => "iter/task_file",
         }
     }
 }

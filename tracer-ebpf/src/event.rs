@@ -43,6 +43,8 @@ pub mod kind {
     pub const DROP: u32 = 10;
     /// [`super::IcmpSent`].
     pub const ICMP_SENT: u32 = 11;
+    /// [`super::Holder`].
+    pub const HOLDER: u32 = 12;
 }
 
 wire! {
@@ -100,6 +102,11 @@ pub mod owner_flag {
     pub const FROM_CONNECT: u32 = 2;
     /// Not who called `connect()`, but who ended the connection, in a system call on its socket.
     pub const ENDED_IT: u32 = 4;
+    /// Not who called `connect()`, but who had a descriptor of the socket: when the tracer began, or
+    /// when it closed it.
+    pub const HELD_IT: u32 = 8;
+    /// When the tracer began, other processes had descriptors of it, too.
+    pub const SHARED: u32 = 16;
 }
 
 wire! {
@@ -211,6 +218,28 @@ wire! {
         pub head: Head,
         /// Who called `connect()`.
         pub owner: Owner,
+    }
+}
+
+/// How a holder came to be known.
+pub mod holder {
+    /// It had descriptors of connections when the tracer began; `sk` is the first of them.
+    pub const FOUND: u32 = 1;
+    /// It closed the last descriptor of a connection that had failed.
+    pub const CLOSED: u32 = 2;
+}
+
+wire! {
+    /// A process that holds connections whose beginnings were not seen.
+    pub struct Holder {
+        /// Common fields; `attempt_ns` is that of the failure.
+        pub head: Head,
+        /// The process.
+        pub owner: Owner,
+        /// One of [`holder`].
+        pub how: u32,
+        /// Always 0.
+        pub reserved: u32,
     }
 }
 

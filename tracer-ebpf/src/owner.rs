@@ -18,7 +18,7 @@ use tracer_ebpf::{
     },
 };
 
-use crate::kernel::{self, layout, read, setting};
+use crate::kernel::{self, layout, read, read_to, setting};
 
 /// What is remembered of a process. The first field is the event that announces it.
 #[repr(C)]
@@ -148,6 +148,27 @@ pub(crate) fn take_current(owner: &mut Owner) -> u32 {
     1
 }
 
+/// Writes what is known of a process that is not the current one, as a holder of sockets.
+///
+/// # Safety
+/// `to` is valid for writes.
+#[inline(always)]
+pub(crate) unsafe fn holder(to: *mut Owner, leader: u64) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        *to = NOBODY;
+        (*to).started_ns = started_ns(leader);
+        (*to).exec_id = exec_id(leader);
+        read_to(&raw mut (*to).tgid, leader, layout!(task_tgid));
+        (*to).tid = (*to).tgid;
+        let cred: u64 = read(leader, layout!(task_cred));
+        read_to(&raw mut (*to).uid, cred, layout!(cred_uid));
+        read_to(&raw mut (*to).comm, leader, layout!(task_comm));
+        (*to).thread_comm = (*to).comm;
+        (*to).flags = owner_flag::HELD_IT;
+    }
+}
+
 #[inline(always)]
 fn exec_id(leader: u64) -> u64 {
     if layout!(task_self_exec_id_size) == 8 {
@@ -164,7 +185,7 @@ pub(crate) fn is_filtering() -> bool {
 }
 
 #[inline(always)]
-fn is_watched(tgid: u32, uid: u32) -> bool {
+pub(crate) fn is_watched(tgid: u32, uid: u32) -> bool {
     if tgid == setting!(own_tgid) && tgid != 0 {
         return false;
     }

@@ -13,7 +13,7 @@ pub(crate) fn get(sk: u64) -> Option<*mut Entry> {
     let entry = any(sk)?;
     // SAFETY: a map value.
     let phase = unsafe { (*entry).phase };
-    (phase != phase::FAILED && phase != phase::FAILED_UNSENT).then_some(entry)
+    (phase < phase::FAILED).then_some(entry)
 }
 
 /// The last attempt of a socket, under way or failed.
@@ -25,6 +25,13 @@ pub(crate) fn any(sk: u64) -> Option<*mut Entry> {
 #[inline(always)]
 pub(crate) fn put(sk: u64, entry: &Entry) -> bool {
     ATTEMPTS.insert(sk, entry, 0).is_ok()
+}
+
+/// As [`put`], but what stands there already stays.
+#[inline(always)]
+pub(crate) fn put_new(sk: u64, entry: &Entry) -> bool {
+    const BPF_NOEXIST: u64 = 1;
+    ATTEMPTS.insert(sk, entry, BPF_NOEXIST).is_ok()
 }
 
 #[inline(always)]

@@ -155,8 +155,20 @@ fn owner_only(owner: &Owner) -> Process {
     }
 }
 
-/// The kernel half took it when the attempt began: what `/proc` says later only fills gaps.
+/// The kernel half took it when the attempt began: what `/proc` says later only fills gaps, and by
+/// then the process may have called `exec`, which changes its name.
 pub(crate) fn add_identity(process: &mut Process, identity: &Identity) {
+    process.ppid = process.ppid.or(identity.ppid);
+    process.cgroup = process.cgroup.take().or_else(|| identity.cgroup.clone());
+    let other_pid = identity.ns_pid.filter(|&pid| pid != process.pid);
+    process.ns_pid = process.ns_pid.or(other_pid);
+    if identity
+        .comm
+        .as_ref()
+        .is_some_and(|comm| *comm != process.comm)
+    {
+        return;
+    }
     process.exe = process.exe.take().or_else(|| identity.exe.clone());
     // The kernel half keeps the beginning only.
     let longer = identity.cmdline.as_ref().filter(|line| {
@@ -166,8 +178,6 @@ pub(crate) fn add_identity(process: &mut Process, identity: &Identity) {
             .is_none_or(|taken| line.starts_with(taken.as_str()))
     });
     process.cmdline = longer.cloned().or_else(|| process.cmdline.take());
-    process.ppid = process.ppid.or(identity.ppid);
-    process.cgroup = process.cgroup.take().or_else(|| identity.cgroup.clone());
 }
 
 fn command_line(process: &tracer_ebpf::event::Process) -> Option<String> {
@@ -392,7 +402,9 @@ type Evident = (
 fn evidence(seen: &Seen) -> Option<Evident> {
     Some(match seen {
         Seen::Process(_) | Seen::Attempt(_) => return None,
-        Seen::Listening(_) | Seen::AtListener(..) | Seen::CameUp(_) => return None,
+        Seen::Listening(_) | Seen::AtListener(..) | Seen::CameUp(_) | Seen::Holder(_) => {
+            return None;
+        }
         Seen::State(state) => (
             "inet_sock_set_state",
             format!("{} -> {}", state_name(state.old), state_name(state.new)),

@@ -12,7 +12,10 @@ mod ways;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tracer_ebpf::event::{Owner, State, Unsent, owner_flag};
+use tracer_ebpf::{
+    event::{self, Owner, State, Unsent},
+    listener::how,
+};
 
 use self::{book::Book, script::Script};
 use crate::{
@@ -48,6 +51,7 @@ pub struct Session {
     firewalls: firewall::Firewalls,
     neighbourhood: nearby::Neighbourhood,
     sockets: Sockets,
+    streams: stream::Streams,
     ways: ways::Ways,
     script: Script,
     inbound: inbound::Inbound,
@@ -77,6 +81,8 @@ const MAX_OWNERS: usize = 65_536;
 enum Question {
     /// What `/proc` says of a process.
     Identity { tgid: u32, started_ns: u64 },
+    /// The same of one that holds sockets, unless it is known already.
+    Holder(Owner),
     /// What the route lookup says.
     Route(Unsent),
     /// Whose a connection is that had come up.
@@ -90,6 +96,10 @@ impl Question {
                 tgid: process.tgid,
                 started_ns: process.started_ns,
             }),
+            Event::Holder(event::Holder { owner, .. }) => Some(Self::Holder(*owner)),
+            Event::Listening(listening) if listening.how != how::ENDED => {
+                Some(Self::Holder(listening.owner))
+            }
             Event::Unsent(unsent) if unsent.err == 0 && unsent.cgroup_err == 0 => {
                 Some(Self::Route(*unsent))
             }
@@ -124,6 +134,7 @@ impl Session {
             firewalls: firewall::Firewalls::default(),
             neighbourhood: nearby::Neighbourhood::default(),
             sockets: Sockets::default(),
+            streams: stream::Streams::default(),
             ways: ways::Ways::new(),
             script: Script::new(max_attempts, wanted.connections),
             inbound,
@@ -163,7 +174,8 @@ impl Session {
             tokio::task::yield_now().await;
             return Ok(());
         }
-        let patience = match self.tracker.next_due_ns() {
+        let due = [self.tracker.next_due_ns(), self.streams.next_due_ns()];
+        let patience = match due.into_iter().flatten().min() {
             Some(due_ns) => due_ns
                 .saturating_sub(clock::monotonic_ns()?)
                 .clamp(1_000_000, SWEEP_NS),
@@ -194,7 +206,8 @@ impl Session {
         self.sweep(now_ns, show)?;
         self.check_losses(now_ns)?;
         self.inbound.look(&mut self.hooks, now_ns)?;
-        self.hand_out(now_ns, show)
+        let until_ns = self.ask_owners(now_ns);
+        self.hand_out(until_ns, show)
     }
 
     /// Ends the run: everything that has ended is handed out.
@@ -209,6 +222,7 @@ impl Session {
         self.drain(show)?;
         self.swept_ns = 0;
         self.drain(show)?;
+        self.ask_owners(u64::MAX);
         self.inbound.look_now(&mut self.hooks)?;
         self.hand_out(u64::MAX, show)
     }
@@ -246,13 +260,14 @@ impl Session {
         if self.wanted.events {
             self.show_event(&event, show)?;
         }
-        self.inbound.observe(&event, &self.hooks)?;
+        self.inbound.observe(&event, &self.hooks, &self.tracker)?;
         let question = Question::about(&event);
         self.tracker.observe(event);
         match question {
             Some(Question::Identity { tgid, started_ns }) => self.identify(tgid, started_ns),
+            Some(Question::Holder(owner)) => self.identify_holder(&owner),
             Some(Question::Route(unsent)) => self.ask_route(&unsent),
-            Some(Question::Owner(state)) => self.find(&state),
+            Some(Question::Owner(state)) => self.streams.failed(state),
             None => {}
         }
         Ok(())
@@ -264,6 +279,19 @@ impl Session {
         }
     }
 
+    fn identify_holder(&mut self, owner: &Owner) {
+        let known = self.tracker.identity(owner.tgid);
+        if known.is_none_or(|(started_ns, _)| started_ns != owner.started_ns) {
+            self.identify(owner.tgid, owner.started_ns);
+        }
+    }
+
+    /// Gives the time up to which attempts may be judged.
+    fn ask_owners(&mut self, now_ns: u64) -> u64 {
+        let (tracker, sockets) = (&mut self.tracker, &mut self.sockets);
+        self.streams.ask(now_ns, tracker, &self.inbound, sockets)
+    }
+
     fn ask_route(&mut self, unsent: &Unsent) {
         let (sk, start_ns) = (unsent.head.sk, unsent.head.attempt_ns);
         let tgid = self
@@ -272,18 +300,6 @@ impl Session {
             .map_or(0, |owner| owner.tgid);
         let answer = self.routes.ask(unsent, tgid);
         self.tracker.route_answer(sk, start_ns, answer);
-    }
-
-    /// Who a connection belongs to that was not seen from its beginning.
-    fn find(&mut self, state: &State) {
-        let (sk, start_ns) = (state.head.sk, state.head.attempt_ns);
-        let closer = match self.tracker.owner(sk, start_ns) {
-            None => None,
-            Some(owner) if owner.flags & owner_flag::ENDED_IT != 0 => Some(owner),
-            Some(_) => return,
-        };
-        let found = stream::find(state, closer.as_ref(), &mut self.sockets);
-        self.tracker.found(sk, start_ns, found);
     }
 
     fn show_event(
@@ -358,6 +374,9 @@ impl Session {
         show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut due = self.tracker.due(now_ns);
+        if self.hooks.follows_command {
+            self.leave_out_strangers(&mut due)?;
+        }
         for attempt in &mut due {
             let cgroup_id = attempt.process_owner().map(|owner| owner.cgroup_id);
             attempt.cgroup = cgroup_id.and_then(|id| self.cgroups.path(id).map(str::to_owned));
@@ -388,6 +407,27 @@ impl Session {
             self.book.turned_away(&failure);
             show(Record::Failure(Box::new(failure)))?;
         }
+        Ok(())
+    }
+
+    /// What the kernel half did not know the owner of may be another process's than the command's.
+    fn leave_out_strangers(&mut self, due: &mut Vec<Attempt>) -> anyhow::Result<()> {
+        let mut strangers = Vec::new();
+        for attempt in &*due {
+            let found = attempt.found.as_ref().filter(|_| attempt.owner.is_none());
+            let is_ours = match found.and_then(|found| found.process.as_ref()) {
+                Some(process) => match self.hooks.followed(process.pid)? {
+                    Some(since_ns) => process::is_still(process.pid, since_ns),
+                    None => false,
+                },
+                None => attempt.owner.is_some(),
+            };
+            strangers.push(!is_ours);
+        }
+        let mut strangers = strangers.into_iter();
+        let before = due.len();
+        due.retain(|_| !strangers.next().unwrap_or(false));
+        self.book.filtered += u64::try_from(before - due.len())?;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use tracer_ebpf::{
     event::{seen_by, unsent::DESTROYED},
 };
 
-use super::{end, unsent};
+use super::{end, holder, unsent};
 use crate::table;
 
 #[raw_tracepoint(tracepoint = "tcp_destroy_sock")]
@@ -25,6 +25,9 @@ pub(crate) fn tcp_destroy_sock(ctx: RawTracePointContext) -> i32 {
         }
         phase::OPEN if found.announced != 0 => {
             end::over(sk, found);
+        }
+        phase::UNOWNED | phase::FAILED => {
+            holder::closed(sk, found);
         }
         _ => {}
     }

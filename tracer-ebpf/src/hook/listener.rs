@@ -3,7 +3,6 @@
 
 use aya_ebpf::{
     EbpfContext,
-    helpers::generated::bpf_probe_read_kernel,
     macros::{map, raw_tracepoint},
     maps::{Array, LruHashMap, PerCpuArray},
     programs::RawTracePointContext,
@@ -21,7 +20,7 @@ use tracer_ebpf::{
 
 use crate::{
     atomic, count,
-    kernel::{layout, read, read_to, setting},
+    kernel::{layout, read, setting},
     owner, pending, ring,
     socket::{self, IPPROTO_TCP, state},
 };
@@ -357,65 +356,16 @@ fn look(sk: u64, at: u32) -> u32 {
     0
 }
 
-/// What a `task_file` iterator is given (`struct bpf_iter__task_file`,
-/// `kernel/bpf/task_iter.c`).
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct TaskFile {
-    meta: u64,
-    task: u64,
-    fd: u64,
-    file: u64,
-}
-
-/// Run once, at the start: listeners that were there before, with a process that holds each.
-#[unsafe(link_section = "iter/task_file")]
-#[unsafe(no_mangle)]
-pub(crate) extern "C" fn find_listeners(ctx: *mut core::ffi::c_void) -> i32 {
-    const S_IFMT: u16 = 0o170_000;
-    const S_IFSOCK: u16 = 0o140_000;
-    let mut given = core::mem::MaybeUninit::<TaskFile>::zeroed();
-    // SAFETY: the context is that long. Read from memory its pointers are numbers, as in every hook.
-    let given = unsafe {
-        bpf_probe_read_kernel(
-            given.as_mut_ptr().cast(),
-            size_of::<TaskFile>() as u32,
-            ctx.cast_const(),
-        );
-        given.assume_init()
-    };
-    let inode: u64 = read(given.file, layout!(file_inode));
-    if given.file == 0 || read::<u16>(inode, layout!(inode_mode)) & S_IFMT != S_IFSOCK {
-        return 0;
-    }
-    let socket: u64 = read(given.file, layout!(file_private_data));
-    let sk: u64 = read(socket, layout!(socket_sk));
-    let family = socket::family(sk);
-    if (family == socket::AF_INET || family == socket::AF_INET6)
-        && read::<u16>(sk, layout!(sock_protocol)) == IPPROTO_TCP
-        && is_listener(sk)
-    {
-        found(sk, given.task);
-    }
-    0
-}
-
+/// It was there before the tracer, and a process holds it.
 #[inline(never)]
-fn found(sk: u64, task: u64) -> u32 {
+pub(crate) fn found(sk: u64, task: u64) -> u32 {
     let leader: u64 = read(task, layout!(task_group_leader));
-    ring::emit::<Listening>(Hook::State, |event| {
+    ring::emit::<Listening>(Hook::Find, |event| {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
             (*event).head = ring::head(kind::LISTENING, sk, 0);
             describe(&raw mut (*event).listener, sk);
-            (*event).owner = owner::NOBODY;
-            (*event).owner.started_ns = owner::started_ns(leader);
-            read_to(&raw mut (*event).owner.tgid, leader, layout!(task_tgid));
-            (*event).owner.tid = (*event).owner.tgid;
-            let cred: u64 = read(leader, layout!(task_cred));
-            read_to(&raw mut (*event).owner.uid, cred, layout!(cred_uid));
-            read_to(&raw mut (*event).owner.comm, leader, layout!(task_comm));
-            (*event).owner.thread_comm = (*event).owner.comm;
+            owner::holder(&raw mut (*event).owner, leader);
             (*event).how = FOUND;
             (*event).reserved = 0;
         }

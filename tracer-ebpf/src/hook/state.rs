@@ -11,7 +11,7 @@ use tracer_ebpf::{
 
 use super::{
     end::{self, Seen},
-    listener, stream,
+    holder, listener, stream,
 };
 use crate::{
     count,
@@ -39,6 +39,9 @@ pub(crate) fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
         }
         (state::SYN_RECV, state::CLOSE) => simultaneous_open_failed(sk, old),
         (_, state::CLOSE) => ended(sk, old),
+        (state::ESTABLISHED, state::FIN_WAIT1) | (state::CLOSE_WAIT, state::LAST_ACK) => {
+            holder::closes(sk as u64)
+        }
         _ => 0,
     };
     0

@@ -6,10 +6,13 @@ use tracer_ebpf::{
     event::{Attempt, kind, owner_flag},
 };
 
-use super::end::{self, Seen};
+use super::{
+    end::{self, Seen},
+    holder,
+};
 use crate::{
     announce, count,
-    kernel::{layout, read, setting},
+    kernel::{layout, read},
     owner, pending, ring,
     socket::{self, state},
     table,
@@ -41,11 +44,15 @@ pub(crate) fn ended(sk: u64, old: u32, failure: bool, cookie: u64) -> u32 {
     let err: i32 = read(sk, layout!(sock_err));
     let entry = table::get(sk);
     let attempt_ns = match entry {
+        // Accepted, or older than the tracer.
+        Some(entry) if !failure && holder::is_held(entry) => return 0,
         Some(entry) => announce::attempt(Hook::State, sk, entry),
-        // Accepted, or older than the tracer: `tcpwhy run` follows what the command opens.
-        None if setting!(follow_command) != 0 || !failure => return 0,
-        None if socket::is_in_call(sk) && err != ECONNABORTED => closer(sk),
-        None => 0,
+        None if !failure => return 0,
+        None if socket::is_in_call(sk) && err != ECONNABORTED => match closer(sk) {
+            0 if owner::is_filtering() => return 0,
+            attempt_ns => attempt_ns,
+        },
+        None => holder::unknown(sk),
     };
     count::hook(Hook::State, Count::Seen);
     if failure {

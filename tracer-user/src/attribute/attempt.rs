@@ -19,7 +19,12 @@ pub enum End {
 
 /// What `/proc` says of a process while it lives.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Identity {
+    /// Name of the process (its main thread).
+    pub comm: Option<String>,
+    /// Its pid in its own (innermost) pid namespace.
+    pub ns_pid: Option<u32>,
     /// Path of the executable.
     pub exe: Option<String>,
     /// Command line.
@@ -51,10 +56,17 @@ pub struct Found {
     /// Who opened it: from TCP's own counts ([`super::direction`]); where those do not tell, inbound
     /// where a listener of its network namespace takes its own address and port.
     pub direction: Direction,
+    /// Either of them told; else it is a guess.
+    #[serde(default = "yes")]
+    pub is_told: bool,
     /// The process that holds its socket, else its listener's.
     pub process: Option<Process>,
     /// Why no process is named, or which others may be meant.
     pub missing: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One connection that has ended: a `connect()` that failed, or what had come up.
@@ -64,7 +76,8 @@ pub struct Attempt {
     pub sk: u64,
     /// `CLOCK_MONOTONIC` at its beginning; 0 where it began before the tracer.
     pub start_ns: u64,
-    /// The task that called `connect()`, or that ended it; `None` where it is not known.
+    /// The task that called `connect()`, else the one that held it or ended it
+    /// ([`event::owner_flag`]); `None` where it is not known.
     pub owner: Option<Owner>,
     /// Its process, as the kernel half took it in the process's own context.
     pub process: Option<Arc<event::Process>>,
@@ -147,8 +160,7 @@ impl Attempt {
     /// When `connect()` was called, `CLOCK_MONOTONIC`; `None` where that was not seen.
     #[must_use]
     pub fn began_ns(&self) -> Option<u64> {
-        let ended_it = |owner: &Owner| owner.flags & owner_flag::ENDED_IT != 0;
-        (self.start_ns != 0 && !self.owner.as_ref().is_some_and(ended_it)).then_some(self.start_ns)
+        (self.start_ns != 0 && !self.owner.as_ref().is_some_and(is_late)).then_some(self.start_ns)
     }
 
     /// The state change that ended it, where it had come up before.
@@ -163,8 +175,12 @@ impl Attempt {
     /// Who opened it.
     #[must_use]
     pub fn direction(&self) -> Direction {
-        let found = self.found.as_ref();
-        found.map_or(Direction::Outbound, |found| found.direction)
+        if self.began_ns().is_some() {
+            return Direction::Outbound;
+        }
+        let counted = || self.stream().and_then(super::direction);
+        let found = self.found.as_ref().map(|found| found.direction);
+        found.or_else(counted).unwrap_or(Direction::Outbound)
     }
 
     /// False where the kernel skipped the hook that tells of the end, and all that is known is that
@@ -192,6 +208,12 @@ impl Attempt {
             .as_ref()
             .is_some_and(|owner| owner.flags & owner_flag::KERNEL_THREAD != 0)
     }
+}
+
+/// True of an owner that is not who called `connect()`.
+#[must_use]
+pub fn is_late(owner: &Owner) -> bool {
+    owner.flags & (owner_flag::ENDED_IT | owner_flag::HELD_IT) != 0
 }
 
 /// True for the states (`include/net/tcp_states.h`) of a connection that has come up, and is not over.

@@ -14,7 +14,7 @@ mod stream;
 mod tracker;
 
 pub use self::{
-    attempt::{Attempt, End, Found, Identity, RouteAnswer, is_open},
+    attempt::{Attempt, End, Found, Identity, RouteAnswer, is_late, is_open},
     enrichment::Enrichment,
     evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way, is_down},
     listener::Counters,

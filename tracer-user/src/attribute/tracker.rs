@@ -129,6 +129,7 @@ impl Tracker {
                 self.streams.reset_sent(&event, reason);
             }
             Event::ResetSent(event, reason) => self.loose.keep(Loose::ResetSent(event, reason)),
+            Event::Holder(event) => self.closed(&event),
             Event::SynackRetransmit(event) => self.loose.keep(Loose::SynackRetransmit(event)),
             // Those are for `listener`.
             Event::Listening(_) | Event::AtListener(..) | Event::CameUp(_) => {}
@@ -144,6 +145,13 @@ impl Tracker {
             }
         }
         self.identities.put(tgid, (started_ns, identity));
+    }
+
+    /// What `/proc` said of a process, and when that had started (boot time).
+    #[must_use]
+    pub fn identity(&self, tgid: u32) -> Option<(u64, &Identity)> {
+        let (started_ns, identity) = self.identities.peek(&tgid)?;
+        Some((*started_ns, identity))
     }
 
     /// What the route lookup said of an attempt that never came to a SYN.
@@ -275,6 +283,18 @@ impl Tracker {
         }
     }
 
+    /// Who closed a connection that had failed, and whose owner is not known from its beginning.
+    fn closed(&mut self, holder: &event::Holder) {
+        let key = (holder.head.sk, holder.head.attempt_ns);
+        let mut waiting = self.ended.iter_mut().rev();
+        let ended = waiting.find(|ended| (ended.sk, ended.start_ns) == key);
+        if let (Some(ended), true) = (ended, holder.how == event::holder::CLOSED) {
+            ended.owner = Some(holder.owner);
+            ended.process = process_of(&mut self.processes, &holder.owner);
+            ended.identity = identity_of(&mut self.identities, &holder.owner);
+        }
+    }
+
     fn came_up(&mut self, state: &State) {
         if let Some(open) = self.open.get_mut(&state.head.sk) {
             open.evidence = PendingEvidence::default();
@@ -351,21 +371,12 @@ impl Tracker {
             },
         };
         let owner = open.owner;
-        let tgid = owner.map_or(0, |owner| owner.tgid);
-        let process = self.processes.get(&tgid).cloned();
-        let identity = self.identities.get(&tgid).cloned();
         let mut attempt = Attempt {
             sk,
             start_ns,
             owner,
-            process: process.filter(|process| {
-                owner.is_some_and(|owner| {
-                    (process.started_ns, process.exec_id) == (owner.started_ns, owner.exec_id)
-                })
-            }),
-            identity: identity
-                .filter(|(started_ns, _)| is_owned_by(owner.as_ref(), tgid, *started_ns))
-                .map(|(_, identity)| identity),
+            process: owner.and_then(|owner| process_of(&mut self.processes, &owner)),
+            identity: owner.and_then(|owner| identity_of(&mut self.identities, &owner)),
             cgroup: None,
             end,
             evidence: open.evidence.other,
@@ -418,6 +429,20 @@ impl Tracker {
 
 /// `TCP_CLOSE` (`include/net/tcp_states.h`).
 const CLOSED: u32 = 7;
+
+fn process_of(all: &mut LruCache<u32, Arc<Process>>, owner: &Owner) -> Option<Arc<Process>> {
+    let process = all.get(&owner.tgid)?;
+    let is_same = (process.started_ns, process.exec_id) == (owner.started_ns, owner.exec_id);
+    is_same.then(|| Arc::clone(process))
+}
+
+fn identity_of(
+    all: &mut LruCache<u32, (u64, Arc<Identity>)>,
+    owner: &Owner,
+) -> Option<Arc<Identity>> {
+    let (started_ns, identity) = all.get(&owner.tgid)?;
+    (*started_ns == owner.started_ns).then(|| Arc::clone(identity))
+}
 
 fn is_owned_by(owner: Option<&Owner>, tgid: u32, started_ns: u64) -> bool {
     owner.is_some_and(|owner| owner.tgid == tgid && owner.started_ns == started_ns)

@@ -43,6 +43,8 @@ pub enum Event {
     AtListener(Box<AtListener>, Option<Arc<str>>, Option<Arc<str>>),
     /// A client that had to be answered again came up.
     CameUp(CameUp),
+    /// A process holds connections whose beginnings were not seen, or closed one that had failed.
+    Holder(event::Holder),
 }
 
 impl Event {
@@ -64,6 +66,7 @@ impl Event {
             Self::Listening(event) => &event.head,
             Self::AtListener(event, ..) => &event.head,
             Self::CameUp(event) => &event.head,
+            Self::Holder(event) => &event.head,
         }
     }
 }
@@ -145,6 +148,7 @@ pub fn decode(record: &[u8], names: &mut Names) -> Result<Event, DecodeError> {
             Event::Drop(event, place)
         }
         kind::ICMP_SENT => Event::IcmpSent(whole(kind, record)?),
+        kind::HOLDER => Event::Holder(whole(kind, record)?),
         listener::kind::LISTENING => Event::Listening(Box::new(whole(kind, record)?)),
         listener::kind::AT_LISTENER => {
             let event: Box<AtListener> = Box::new(whole(kind, record)?);

@@ -46,6 +46,7 @@ pub fn to_json(event: &Event) -> Value {
             form
         }
         Event::CameUp(event) => form("came_up", event),
+        Event::Holder(event) => form("holder", event),
     }
 }
 
@@ -84,6 +85,7 @@ pub fn from_json(form: &Value) -> Result<Event, String> {
             .map(Box::new)
             .map(|event| Event::AtListener(event, name(form, "reason"), name(form, "location"))),
         "came_up" => fields(form).map(Event::CameUp),
+        "holder" => fields(form).map(Event::Holder),
         _ => return Err(format!("an event of the unknown kind {kind:?}")),
     };
     event.map_err(|Misfit(expected)| format!("{kind}: expected {expected}"))
@@ -123,7 +125,7 @@ mod tests {
                 kinds += 1;
             }
         }
-        assert!(kinds >= 14, "{kinds}");
+        assert!(kinds >= 15, "{kinds}");
     }
 
     #[test]

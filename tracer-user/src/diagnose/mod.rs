@@ -73,10 +73,7 @@ pub fn refused_here(attempt: &Attempt) -> Option<(u32, std::net::SocketAddr)> {
 
 fn conclude_stream(case: &Case<'_>, mut finding: Finding, severity: Severity) -> Verdict {
     doubt(case, &mut finding);
-    let found = case.attempt.found.iter();
-    finding
-        .missing
-        .extend(found.flat_map(|found| found.missing.iter().cloned()));
+    finding.missing.extend(words::whose(case));
     finding.why.insert(0, words::what_the_application_saw(case));
     Verdict {
         errno: case.errno(),
@@ -106,7 +103,7 @@ fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str
                 .to_owned(),
         );
     }
-    if case.attempt.start_ns == 0 {
+    if case.attempt.began_ns().is_none() {
         finding.confidence = finding.confidence.min(Confidence::Likely);
         finding.missing.push(
             "its beginning was not seen: it is older than tcpwhy, or the table of attempts was full \

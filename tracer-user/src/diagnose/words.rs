@@ -1,6 +1,6 @@
 //! Sentences that several rules share.
 
-use tracer_ebpf::event::{State, stream_flag};
+use tracer_ebpf::event::{State, owner_flag, stream_flag};
 
 use super::case::{Case, Exit};
 use crate::{
@@ -89,6 +89,23 @@ fn what_its_user_saw(state: &State, after: &str) -> String {
             errno::name_or_number(err)
         ),
     }
+}
+
+/// What is not known of whose a connection is that had come up.
+pub(super) fn whose(case: &Case<'_>) -> Vec<String> {
+    let owner = case.attempt.process_owner();
+    let found = case.attempt.found.as_ref();
+    let mut missing = match (owner, found) {
+        (None, Some(found)) => found.missing.clone(),
+        _ => Vec::new(),
+    };
+    if owner.is_some_and(|owner| owner.flags & owner_flag::SHARED != 0) {
+        missing.push("which process used it: others held it too when tcpwhy began".to_owned());
+    }
+    if found.is_some_and(|found| !found.is_told) {
+        missing.push("who opened it: neither TCP's counts nor a listener tell".to_owned());
+    }
+    missing
 }
 
 pub(super) fn signal_name(number: i32) -> String {

@@ -14,7 +14,11 @@ pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
     if stat.starttime != ticks(started_ns) {
         return None;
     }
+    let own = process.status().ok().and_then(|status| status.nspid);
+    let innermost = own.and_then(|pids| pids.last().copied());
     let identity = Identity {
+        comm: Some(stat.comm),
+        ns_pid: innermost.and_then(|pid| u32::try_from(pid).ok()),
         exe: process
             .exe()
             .ok()
@@ -30,6 +34,15 @@ pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
     // A process that is ending has left its control group for the root already.
     let still = process.stat().ok()?;
     (!matches!(still.state, 'Z' | 'X') && still.starttime == stat.starttime).then_some(identity)
+}
+
+/// False where a pid is another process's by now than the one that started then (nanoseconds since boot;
+/// 0: any). A process that has ended keeps its pid in this sense.
+#[must_use]
+pub fn is_still(tgid: u32, started_ns: u64) -> bool {
+    let process = tgid.try_into().ok().and_then(|pid| Process::new(pid).ok());
+    let now = process.and_then(|process| process.stat().ok());
+    started_ns == 0 || now.is_none_or(|stat| stat.starttime == ticks(started_ns))
 }
 
 /// Clock ticks, as `/proc/PID/stat` counts them, of a time since boot in nanoseconds.

@@ -48,6 +48,15 @@ impl Hooks {
         })
     }
 
+    /// Connections that were found when the tracer began.
+    ///
+    /// # Errors
+    /// As [`Hooks::counts`].
+    pub fn found(&self) -> anyhow::Result<u64> {
+        let rows = self.array("HOOK_COUNTS", counter::LEN)?;
+        Ok(rows[counter::index(Hook::Find, Count::Seen) as usize])
+    }
+
     /// Attempts that began at the connect hook and have not been heard of since.
     ///
     /// # Errors

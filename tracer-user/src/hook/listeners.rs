@@ -16,13 +16,14 @@ use crate::record::Degradation;
 
 /// The program that looks at listeners; it is run by user space only.
 const LOOK: &str = "look_at_listeners";
-/// The program that finds those that were there before.
-const FIND: &str = "find_listeners";
+/// The program that finds listeners and connections that were there before.
+const FIND: &str = "find_sockets";
 /// An iterator hands over a million objects in one read, and then wants to be asked again
 /// (`MAX_ITER_OBJECTS`, `kernel/bpf/bpf_iter.c`).
 const READS: usize = 64;
 
-/// Loads what is never attached, and finds the listeners that were there before: they come as events.
+/// Loads what is never attached, and finds what was there before: listeners come as events, and
+/// connections go into the table.
 pub(super) fn start(ebpf: &mut Ebpf, btf: &Btf, find: bool) -> Vec<Degradation> {
     let mut degraded = Vec::new();
     let mut note = |what: &str, why: anyhow::Error, effect: &str| {
@@ -43,7 +44,8 @@ pub(super) fn start(ebpf: &mut Ebpf, btf: &Btf, find: bool) -> Vec<Degradation> 
         note(
             "iter/task_file",
             why,
-            "SYNs that listeners older than tcpwhy ignore are not seen",
+            "SYNs that listeners older than tcpwhy ignore are not seen, and whose connections are \
+             that are older is known only if their process holds them still when they fail",
         );
     }
     degraded

@@ -5,7 +5,7 @@ use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned};
 use tracer_ebpf::config::{ABSENT, FILTER_LEN, Layout, Settings};
 
 use super::{Hooks, Plain, attach, listeners};
-use crate::{clock, kernel::Kernel};
+use crate::{clock, kernel::Kernel, record::Degradation};
 
 /// Loose packets a second and CPU that are handed over: a flood of strangers must not fill the ring.
 const LOOSE_PACKETS_PER_SECOND: u32 = 2000;
@@ -54,10 +54,22 @@ pub fn start(kernel: &Kernel, options: &Options) -> anyhow::Result<Hooks> {
     let btf = Btf::from_sys_fs().context("cannot read the kernel's types (BTF)")?;
     let ebpf = load(&btf, kernel.layout, settings(kernel, options), options)?;
     let mut hooks = attach::attach(ebpf, &btf, options.follow_command)?;
-    // After the hooks: a listener that begins meanwhile is seen twice, and none is missed.
+    // After the hooks: what begins meanwhile is seen twice, and nothing is missed.
     let blind = listeners::start(&mut hooks.ebpf, &btf, !options.follow_command);
     hooks.degraded.extend(blind);
+    let found = hooks.found()?;
+    hooks.degraded.extend(too_many(found, options.max_attempts));
     Ok(hooks)
+}
+
+/// More connections than the table holds were there before: the oldest entries had to go.
+fn too_many(found: u64, max_attempts: u32) -> Option<Degradation> {
+    (found > max_attempts.into()).then(|| Degradation {
+        what: "iter/task_file".to_owned(),
+        why: format!("{found} connections were there before, more than --max-attempts"),
+        effect: "the owners of some of them are known only if they hold them still when they fail"
+            .to_owned(),
+    })
 }
 
 fn load(btf: &Btf, layout: Layout, settings: Settings, options: &Options) -> anyhow::Result<Ebpf> {

@@ -53,6 +53,19 @@ impl Hooks {
         aya::maps::HashMap::<_, u32, u64>::try_from(map)?.insert(tgid, 0, 0)?;
         Ok(())
     }
+
+    /// Since when a process is followed: its start, nanoseconds since boot; 0 for one that was given to
+    /// [`Hooks::follow`]; `None` where it is not.
+    ///
+    /// # Errors
+    /// Where the table is missing: a defect.
+    pub fn followed(&self, tgid: u32) -> anyhow::Result<Option<u64>> {
+        let map = self.ebpf.map("FOLLOWED");
+        let map =
+            map.ok_or_else(|| anyhow::anyhow!("the table of followed processes is missing"))?;
+        let followed = aya::maps::HashMap::<_, u32, u64>::try_from(map)?;
+        Ok(followed.get(&tgid, 0).ok())
+    }
 }
 
 /// Plain data that the kernel may read or write as bytes.

@@ -1,16 +1,18 @@
 //! Failed inbound connections: looks at the listeners, asks what the pure part cannot know, and hands
 //! out the records.
 
-use std::{collections::HashMap, net::SocketAddr};
+use std::{net::SocketAddr, num::NonZeroUsize};
+
+use lru::LruCache;
 
 use tracer_ebpf::{
-    event::Owner,
-    listener::{Listener, how},
+    event::{Owner, State, Tuple, stream_flag},
+    listener::{Listener, Listening, how},
 };
 
 use crate::{
     attribute::{
-        Attempt, Counters, End, FullQueue, Identity, Tracker,
+        Attempt, Counters, End, FullQueue, Tracker,
         listener::{Kind, Listeners, Look, Refusals, Watched},
     },
     clock::{self, Clock},
@@ -36,10 +38,32 @@ const LOOK_NS: u64 = 1_000_000_000;
 /// Where something was seen at one, it is looked at so soon.
 const SOON_NS: u64 = 50_000_000;
 
+/// Listeners that are remembered after their end, at most.
+const MAX_GONE: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+/// What was not accepted ends with its listener.
+const AT_ONCE_NS: u64 = 1_000_000_000;
+
+/// A listener that may have taken a connection.
+#[derive(Default)]
+pub(super) struct Taker {
+    /// Its inode number; 0 where it is gone.
+    pub(super) inode: u64,
+    /// Processes that held it when it was last seen.
+    pub(super) likely: Vec<u32>,
+    /// The caller of `listen()`, else one that held it at the start, as it was then.
+    pub(super) process: Option<Process>,
+}
+
+/// A listener that is gone.
+struct Gone {
+    process: Process,
+    ended_ns: u64,
+}
+
 /// The listeners of this host.
 pub(super) struct Inbound {
     listeners: Listeners,
-    identities: HashMap<u64, (Owner, Identity)>,
+    gone: LruCache<(u32, SocketAddr), Gone>,
     looked_ns: u64,
     wanted: bool,
     blind: bool,
@@ -51,7 +75,7 @@ impl Inbound {
     pub(super) fn new(known_only: bool) -> Self {
         Self {
             listeners: Listeners::new(known_only),
-            identities: HashMap::new(),
+            gone: LruCache::new(MAX_GONE),
             looked_ns: 0,
             wanted: false,
             blind: false,
@@ -63,17 +87,19 @@ impl Inbound {
     ///
     /// # Errors
     /// Where the kernel refuses to read a map: a defect.
-    pub(super) fn observe(&mut self, event: &Event, hooks: &Hooks) -> anyhow::Result<()> {
-        if let Event::Listening(listening) = event {
-            match listening.how {
-                how::ENDED => {
-                    let last = self.listeners.last_look(listening);
-                    let time_ns = listening.head.time_ns;
-                    self.take(hooks, last.into_iter().collect(), time_ns)?;
-                }
-                how::BEGAN => self.identify(listening.head.sk, &listening.owner),
-                _ => {}
-            }
+    pub(super) fn observe(
+        &mut self,
+        event: &Event,
+        hooks: &Hooks,
+        tracker: &Tracker,
+    ) -> anyhow::Result<()> {
+        if let Event::Listening(listening) = event
+            && listening.how == how::ENDED
+        {
+            self.remember(listening, tracker);
+            let last = self.listeners.last_look(listening);
+            let time_ns = listening.head.time_ns;
+            self.take(hooks, last.into_iter().collect(), time_ns)?;
         }
         self.listeners.observe(event);
         if let Event::Listening(_) = event {
@@ -83,11 +109,48 @@ impl Inbound {
         Ok(())
     }
 
-    /// Taken now, since the caller of `listen()` may end while others go on to hold the socket.
-    fn identify(&mut self, sk: u64, owner: &Owner) {
-        if let Some(identity) = process::identity(owner.tgid, owner.started_ns) {
-            self.identities.insert(sk, (*owner, identity));
-        }
+    /// A connection may outlive the listener that took it.
+    fn remember(&mut self, ended: &Listening, tracker: &Tracker) {
+        let known = self.listeners.get(ended.head.sk);
+        let Some((known, process)) = known.and_then(|it| Some((it, as_it_was(it, tracker)?)))
+        else {
+            return;
+        };
+        let gone = Gone {
+            process,
+            ended_ns: ended.head.time_ns,
+        };
+        self.gone.put((known.listener.netns, known.local()), gone);
+    }
+
+    /// The listeners that may have taken a connection: of those that match its local end best, all.
+    pub(super) fn takers(&self, state: &State, tracker: &Tracker) -> Vec<Taker> {
+        let tuple = &state.tuple;
+        let watched = self.listeners.watched().filter_map(|(_, known)| {
+            let here = known.listener.netns == tuple.netns && known.listener.state != 0;
+            let match_ = here.then(|| closeness(known.local(), tuple)).flatten()?;
+            let taker = || Taker {
+                inode: known.listener.inode,
+                likely: likely(known),
+                process: as_it_was(known, tracker),
+            };
+            Some((match_, taker()))
+        });
+        let was_accepted = state.stream.inode != 0 || state.stream.flags & stream_flag::ORPHAN != 0;
+        let gone = self.gone.iter().filter_map(|(&(netns, local), gone)| {
+            let at_once = state.head.time_ns.saturating_sub(gone.ended_ns) <= AT_ONCE_NS;
+            let here = netns == tuple.netns && (was_accepted || at_once);
+            let match_ = here.then(|| closeness(local, tuple)).flatten()?;
+            let taker = Taker {
+                process: Some(gone.process.clone()),
+                ..Taker::default()
+            };
+            Some((match_, taker))
+        });
+        let mut all: Vec<(Match, Taker)> = watched.chain(gone).collect();
+        let best = all.iter().map(|(match_, _)| *match_).max();
+        all.retain(|(match_, _)| Some(*match_) == best);
+        all.into_iter().map(|(_, taker)| taker).collect()
     }
 
     /// Looks at the listeners where it is time to.
@@ -122,7 +185,7 @@ impl Inbound {
         self.looked_ns = clock::monotonic_ns()?;
         self.read_first_counters();
         self.await_nobody(hooks)?;
-        self.forget_identities();
+        self.listeners.forget_ended();
         Ok(())
     }
 
@@ -176,12 +239,6 @@ impl Inbound {
         }
         self.awaited = awaits;
         Ok(())
-    }
-
-    fn forget_identities(&mut self) {
-        self.listeners.forget_ended();
-        let listeners = &self.listeners;
-        self.identities.retain(|&sk, _| listeners.get(sk).is_some());
     }
 
     /// The one listener of this host that may have ignored an attempt's SYNs, since a queue of it was
@@ -243,102 +300,137 @@ impl Inbound {
                 let mut verdict = inbound::diagnose(&refusals, places);
                 let lost = lost(tracker, &refusals);
                 compose::inbound::doubt(&mut verdict, lost);
-                let held = self.held(&refusals, holders);
+                let held = held(&refusals, tracker, holders);
                 compose::inbound::failure(&refusals, &verdict, held, lost, clock)
             })
             .collect()
     }
 
-    /// Who holds the listener: the caller of `listen()` if it still does, else who does now. Of several,
-    /// one that is not the init process, which holds sockets for others to use.
-    fn held(&self, refusals: &Refusals, holders: &mut Holders) -> Held {
-        const INIT: u32 = 1;
-        let creator = refusals.creator.as_ref();
-        let mut likely: Vec<u32> = creator.map(|owner| owner.tgid).into_iter().collect();
-        likely.extend(refusals.found_at.iter().map(|owner| owner.tgid));
-        let inode = refusals.listener.inode;
-        if inode == 0 {
-            return Held {
-                missing: Some(
-                    "a process that holds the listener: it has none, or had ended by then"
-                        .to_owned(),
-                ),
-                ..self.by_creator(refusals)
-            };
-        }
-        let mut answer = holders.of(inode, &likely);
-        if matches!(answer.holders(), [one] if one.pid == INIT) {
-            answer = holders.all_of(inode);
-        }
-        let found = answer.holders();
-        let named = found
-            .iter()
-            .find(|holder| {
-                creator.is_some_and(|owner| owner.tgid == holder.pid) && holder.pid != INIT
-            })
-            .or_else(|| found.iter().find(|holder| holder.pid != INIT))
-            .or_else(|| found.first());
-        let Some(named) = named else {
-            let why = match answer {
-                Answer::NotLookedFor(why) => {
-                    format!("who holds the listener now: not looked for, because {why}")
-                }
-                _ => "who holds the listener now: no process does".to_owned(),
-            };
-            return Held {
-                missing: Some(why),
-                ..self.by_creator(refusals)
-            };
-        };
-        let process = self.process(refusals.sk, named);
-        let several = found.len() > 1;
-        Held {
-            process: Some(process),
-            holders: found
-                .iter()
-                .filter(|_| several)
-                .map(|holder| record::Holder {
-                    pid: holder.pid,
-                    comm: holder.comm.clone(),
-                })
-                .collect(),
-            missing: None,
-        }
-    }
-
-    /// The caller of `listen()`, as it was then.
-    fn by_creator(&self, refusals: &Refusals) -> Held {
-        let known = self.identities.get(&refusals.sk);
-        let owner = known.map(|(owner, _)| owner).or(refusals.creator.as_ref());
-        let process = owner.map(|owner| {
-            let named = Holder {
-                pid: owner.tgid,
-                comm: net::name(&owner.comm).unwrap_or_default(),
-                uid: owner.uid,
-                started_ticks: 0,
-                fd: 0,
-            };
-            let identity = known.map(|(_, identity)| identity);
-            describe(&named, identity, Some(Role::Listener))
-        });
-        Held {
-            process,
-            ..Held::default()
-        }
-    }
-
-    fn process(&self, sk: u64, named: &Holder) -> Process {
-        let now = holder::identity(named);
-        let known = self.identities.get(&sk).filter(|(owner, _)| {
-            owner.tgid == named.pid && process::ticks(owner.started_ns) == named.started_ticks
-        });
-        let identity = now.as_ref().or(known.map(|(_, identity)| identity));
-        describe(named, identity, Some(Role::Listener))
-    }
-
     /// Requests and listeners that had to go.
     pub(super) fn evicted(&self) -> u64 {
         self.listeners.forgotten() + self.listeners.unwatched
+    }
+}
+
+/// Who holds the listener: the caller of `listen()` if it still does, else who does now. Of several,
+/// one that is not the init process, which holds sockets for others to use.
+fn held(refusals: &Refusals, tracker: &Tracker, holders: &mut Holders) -> Held {
+    const INIT: u32 = 1;
+    let creator = refusals.creator.as_ref();
+    let mut likely: Vec<u32> = creator.map(|owner| owner.tgid).into_iter().collect();
+    likely.extend(refusals.found_at.iter().map(|owner| owner.tgid));
+    let inode = refusals.listener.inode;
+    if inode == 0 {
+        return Held {
+            missing: Some(
+                "a process that holds the listener: it has none, or had ended by then".to_owned(),
+            ),
+            ..by_creator(refusals, tracker)
+        };
+    }
+    let mut answer = holders.of(inode, &likely);
+    if matches!(answer.holders(), [one] if one.pid == INIT) {
+        answer = holders.all_of(inode);
+    }
+    let found = answer.holders();
+    let named = found
+        .iter()
+        .find(|holder| creator.is_some_and(|owner| owner.tgid == holder.pid) && holder.pid != INIT)
+        .or_else(|| found.iter().find(|holder| holder.pid != INIT))
+        .or_else(|| found.first());
+    let Some(named) = named else {
+        let why = match answer {
+            Answer::NotLookedFor(why) => {
+                format!("who holds the listener now: not looked for, because {why}")
+            }
+            _ => "who holds the listener now: no process does".to_owned(),
+        };
+        return Held {
+            missing: Some(why),
+            ..by_creator(refusals, tracker)
+        };
+    };
+    let process = as_now(named, tracker);
+    let several = found.len() > 1;
+    Held {
+        process: Some(process),
+        holders: found
+            .iter()
+            .filter(|_| several)
+            .map(|holder| record::Holder {
+                pid: holder.pid,
+                comm: holder.comm.clone(),
+            })
+            .collect(),
+        missing: None,
+    }
+}
+
+/// The caller of `listen()`, as it was then.
+fn by_creator(refusals: &Refusals, tracker: &Tracker) -> Held {
+    let owner = refusals.creator.as_ref();
+    Held {
+        process: owner.map(|owner| as_then(owner, tracker)),
+        ..Held::default()
+    }
+}
+
+/// A process as it was when its identity was taken.
+fn as_then(owner: &Owner, tracker: &Tracker) -> Process {
+    let named = Holder {
+        pid: owner.tgid,
+        comm: net::name(&owner.comm).unwrap_or_default(),
+        uid: owner.uid,
+        started_ticks: 0,
+        fd: 0,
+    };
+    let identity = tracker.identity(owner.tgid);
+    let identity = identity.filter(|(started_ns, _)| *started_ns == owner.started_ns);
+    describe(&named, identity.map(|(_, it)| it), Some(Role::Listener))
+}
+
+/// Whose a listener is, as it was when that was seen.
+fn as_it_was(known: &Watched, tracker: &Tracker) -> Option<Process> {
+    let owner = known.creator.as_ref().or(known.found_at.first())?;
+    Some(as_then(owner, tracker))
+}
+
+/// A holder as it is now; what it no longer tells, as it was.
+fn as_now(named: &Holder, tracker: &Tracker) -> Process {
+    let now = holder::identity(named);
+    let then = tracker.identity(named.pid);
+    let then = then.filter(|(started_ns, _)| process::ticks(*started_ns) == named.started_ticks);
+    describe(
+        named,
+        now.as_ref().or(then.map(|(_, it)| it)),
+        Some(Role::Listener),
+    )
+}
+
+/// How closely a listener's own end matches that of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Match {
+    /// It listens on every address, and of IPv6 in the first place.
+    OtherFamily,
+    /// It listens on every address.
+    Everything,
+    /// It listens on that very address.
+    Address,
+}
+
+fn closeness(listener: SocketAddr, tuple: &Tuple) -> Option<Match> {
+    let local = net::address(tuple.local);
+    let at = listener.ip();
+    if listener.port() != tuple.local_port {
+        None
+    } else if at == local {
+        Some(Match::Address)
+    } else if !at.is_unspecified() {
+        None
+    } else if at.is_ipv4() == local.is_ipv4() {
+        Some(Match::Everything)
+    } else {
+        at.is_ipv6().then_some(Match::OtherFamily)
     }
 }
 
