@@ -34,22 +34,18 @@ macro_rules! setting {
 
 pub(crate) use {layout, setting};
 
-/// Reads a value at `address + offset` of kernel memory; all zero where that is absent or faults.
+/// Reads a value at `address + offset` of kernel memory; all zero where that faults, as it does where
+/// `address` is 0, or where the field is absent. No branch on the address: each would double what the
+/// verifier has to follow.
 #[inline(always)]
 pub(crate) fn read<T: Copy>(address: u64, offset: u32) -> T {
-    let mut value = core::mem::MaybeUninit::<T>::zeroed();
-    if address != 0 && offset != ABSENT {
-        // SAFETY: the helper checks the address, and zeroes the destination where it faults.
-        unsafe {
-            bpf_probe_read_kernel(
-                value.as_mut_ptr().cast(),
-                size_of::<T>() as u32,
-                (address + offset as u64) as *const _,
-            );
-        }
+    let mut value = core::mem::MaybeUninit::<T>::uninit();
+    // SAFETY: the helper checks the address, and zeroes the destination where it faults; T is an
+    // integer or an array of integers here, of which all zero is a value.
+    unsafe {
+        read_to(value.as_mut_ptr(), address, offset);
+        value.assume_init()
     }
-    // SAFETY: T is an integer or an array of integers here: all zero is a value of it.
-    unsafe { value.assume_init() }
 }
 
 /// As [`read`], straight into a record: a value that passes through the frame takes its place there.
@@ -61,11 +57,11 @@ pub(crate) unsafe fn read_to<T: Copy>(to: *mut T, address: u64, offset: u32) {
     // SAFETY: as the caller promises; the helper checks the address, and zeroes the destination
     // where it faults.
     unsafe {
-        if address != 0 && offset != ABSENT {
-            let from = (address + offset as u64) as *const _;
-            bpf_probe_read_kernel(to.cast(), size_of::<T>() as u32, from);
-        } else {
+        if offset == ABSENT {
             to.write_bytes(0, 1);
+        } else {
+            let from = address.wrapping_add(offset as u64) as *const _;
+            bpf_probe_read_kernel(to.cast(), size_of::<T>() as u32, from);
         }
     }
 }

@@ -69,11 +69,12 @@ pub(crate) fn wants(hook: Hook, packet: &Packet) -> bool {
     if packet.flags & (SYN | RST) == 0 {
         return false;
     }
-    let expected = is_awaited(if answer {
-        slot(&packet.source, packet.source_port)
-    } else {
-        slot(&packet.destination, packet.destination_port)
-    });
+    // Both are computed: a choice of addresses, not of slots, would become one of each byte.
+    let (from, to) = (
+        slot(&packet.source, packet.source_port),
+        slot(&packet.destination, packet.destination_port),
+    );
+    let expected = is_awaited(if answer { from } else { to });
     if !expected && packet.flags & RST != 0 {
         return false;
     }

@@ -7,7 +7,7 @@
 macro_rules! wire {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $kind:ty,)* }) => {
         $(#[$meta])*
-        #[repr(C)]
+        #[repr(C, align(8))]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub struct $name { $($(#[$field_meta])* pub $field: $kind,)* }
 

@@ -1,6 +1,6 @@
 //! `skb:kfree_skb`: a packet was dropped, and why.
 
-use core::{arch::asm, ffi::c_void};
+use core::arch::asm;
 
 use aya_ebpf::{
     EbpfContext, helpers::generated::bpf_get_stack, macros::raw_tracepoint,
@@ -22,23 +22,16 @@ use crate::{
 
 #[raw_tracepoint(tracepoint = "kfree_skb")]
 pub(crate) fn kfree_skb(ctx: RawTracePointContext) -> i32 {
-    dropped(ctx.as_ptr());
-    0
-}
-
-/// A frame of its own, and a number, as the verifier wants it of a function.
-#[inline(never)]
-fn dropped(context: *mut c_void) -> u32 {
-    let ctx = RawTracePointContext::new(context);
     let reason = reason(&ctx);
     count::drop_reason(reason);
     if is_benign(reason) {
         return 0;
     }
     let skb: u64 = ctx.arg(0);
-    let Some(packet) = packet::tcp(skb) else {
+    let mut packet = packet::NOTHING;
+    if packet::tcp(skb, &mut packet) == 0 {
         return 0;
-    };
+    }
     let (sk, role) = socket_of(&ctx, skb);
     if role == drop_socket::RECEIVER && listener::is_listener(sk) {
         listener::dropped(sk, &packet, reason, ctx.arg(1));

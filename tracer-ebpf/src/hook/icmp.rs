@@ -17,9 +17,10 @@ use crate::{
 #[raw_tracepoint(tracepoint = "icmp_send")]
 pub(crate) fn icmp_send(ctx: RawTracePointContext) -> i32 {
     let skb: u64 = ctx.arg(0);
-    let Some(packet) = packet::tcp(skb) else {
+    let mut packet = packet::NOTHING;
+    if packet::tcp(skb, &mut packet) == 0 {
         return 0;
-    };
+    }
     let sk: u64 = read(skb, layout!(skb_sk));
     let attempt_ns = match table::get(sk) {
         Some(entry) => {

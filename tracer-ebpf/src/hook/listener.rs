@@ -18,6 +18,7 @@ use tracer_ebpf::{
     },
 };
 
+use super::packet;
 use crate::{
     atomic, count,
     kernel::{layout, read, setting},
@@ -154,23 +155,8 @@ pub(crate) fn reset(sk: u64, packet: &Packet, reason: u32) -> u32 {
 /// A listener sends its SYN-ACK again.
 #[inline(never)]
 pub(crate) fn answered_again(sk: u64, request: u64) -> u32 {
-    let local_port: u16 = read(request, layout!(sock_num));
-    let packet = Packet {
-        source: socket::remote(request),
-        destination: socket::local(request),
-        source_port: socket::remote_port(request),
-        destination_port: local_port,
-        flags: 0,
-        ip_version: if socket::family(request) == socket::AF_INET6 {
-            6
-        } else {
-            4
-        },
-        seq: read(request, layout!(request_rcv_isn)),
-        ack: 0,
-        netns: socket::netns(request),
-        device_index: 0,
-    };
+    let mut packet = packet::NOTHING;
+    asked(request, &mut packet);
     let now_ns = ring::now_ns();
     remember(slot(&packet.source, packet.source_port), now_ns);
     remember(SLOTS, now_ns);
@@ -182,6 +168,22 @@ pub(crate) fn answered_again(sk: u64, request: u64) -> u32 {
         retransmits: read::<u8>(request, layout!(request_num_retrans)) as u32,
     };
     emit(sk, &packet, &seen)
+}
+
+/// The SYN that made a request, as far as the request still tells. A frame of its own.
+#[inline(never)]
+fn asked(request: u64, packet: &mut Packet) -> u32 {
+    packet.source = socket::remote(request);
+    packet.destination = socket::local(request);
+    packet.source_port = socket::remote_port(request);
+    packet.destination_port = read(request, layout!(sock_num));
+    packet.ip_version = match socket::family(request) {
+        socket::AF_INET6 => 6,
+        _ => 4,
+    };
+    packet.seq = read(request, layout!(request_rcv_isn));
+    packet.netns = socket::netns(request);
+    1
 }
 
 /// What happened, in numbers.

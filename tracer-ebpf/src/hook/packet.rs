@@ -18,36 +18,69 @@ const IPPROTO_TCP: u8 = 6;
 /// IPv6 extension headers that may stand before TCP (RFC 8200): hop-by-hop, routing, destination.
 const EXTENSIONS: [u8; 3] = [0, 43, 60];
 
-/// The TCP header of a packet, or `None` where it is not TCP, or not there. `transport_header` is
-/// often not set yet where packets are dropped, so it is found from the network header.
-#[inline(always)]
-pub(crate) fn tcp(skb: u64) -> Option<Packet> {
+/// The TCP header of a packet; all zero where [`tcp`] has not filled it in.
+pub(crate) const NOTHING: Packet = Packet {
+    source: [0; 16],
+    destination: [0; 16],
+    source_port: 0,
+    destination_port: 0,
+    flags: 0,
+    ip_version: 0,
+    seq: 0,
+    ack: 0,
+    netns: 0,
+    device_index: 0,
+};
+
+/// Takes the TCP header of a packet; 0 where it is not TCP, or not there. `transport_header` is often
+/// not set yet where packets are dropped, so it is found from the network header. A frame of its own,
+/// as the verifier wants it of a function: the frames of a chain of calls may have 512 bytes together.
+#[inline(never)]
+pub(crate) fn tcp(skb: u64, packet: &mut Packet) -> u32 {
     let head: u64 = read(skb, layout!(skb_head));
     let network = head + read::<u16>(skb, layout!(skb_network_header)) as u64;
     let first: u8 = read(network, 0);
-    match (u16::from_be(read(skb, layout!(skb_protocol))), first >> 4) {
+    let tcp = match (u16::from_be(read(skb, layout!(skb_protocol))), first >> 4) {
         // Locally sent packets may not carry their protocol yet.
-        (ETH_P_IP | 0, 4) => ipv4(skb, network, first),
-        (ETH_P_IPV6 | 0, 6) => ipv6(skb, network),
-        _ => None,
+        (ETH_P_IP | 0, 4) => ipv4(packet, network, first),
+        (ETH_P_IPV6 | 0, 6) => ipv6(packet, network),
+        _ => return 0,
+    };
+    if tcp == 0 {
+        return 0;
     }
+    let ports: [u16; 2] = read(tcp, 0);
+    packet.source_port = u16::from_be(ports[0]);
+    packet.destination_port = u16::from_be(ports[1]);
+    let numbers: [u32; 2] = read(tcp, 4);
+    packet.seq = u32::from_be(numbers[0]);
+    packet.ack = u32::from_be(numbers[1]);
+    packet.flags = read::<u8>(tcp, 13) as u16;
+    packet.ip_version = (first >> 4) as u16;
+    let dev = device(skb);
+    packet.netns = netns(skb, dev);
+    packet.device_index = read(dev, layout!(dev_ifindex));
+    1
 }
 
+/// Takes the addresses; where the TCP header is, or 0.
 #[inline(always)]
-fn ipv4(skb: u64, network: u64, first: u8) -> Option<Packet> {
+fn ipv4(packet: &mut Packet, network: u64, first: u8) -> u64 {
     let header: [u32; 5] = read(network, 0);
     let protocol = (u32::from_be(header[2]) >> 16) as u8;
     let fragment_offset = u32::from_be(header[1]) & 0x1fff;
     let length = (first & 15) as u64 * 4;
     if protocol != IPPROTO_TCP || fragment_offset != 0 || length < 20 {
-        return None;
+        return 0;
     }
-    let ends = (socket::mapped(header[3]), socket::mapped(header[4]));
-    Some(with_ports(skb, 4, ends, network + length))
+    packet.source = socket::mapped(header[3]);
+    packet.destination = socket::mapped(header[4]);
+    network + length
 }
 
+/// Takes the addresses; where the TCP header is, or 0.
 #[inline(always)]
-fn ipv6(skb: u64, network: u64) -> Option<Packet> {
+fn ipv6(packet: &mut Packet, network: u64) -> u64 {
     let mut next: u8 = read(network, 6);
     let mut at = network + 40;
     for _ in 0..4 {
@@ -59,29 +92,11 @@ fn ipv6(skb: u64, network: u64) -> Option<Packet> {
         at += (extension[1] as u64 + 1) * 8;
     }
     if next != IPPROTO_TCP {
-        return None;
+        return 0;
     }
-    let ends = (read(network, 8), read(network, 24));
-    Some(with_ports(skb, 6, ends, at))
-}
-
-#[inline(always)]
-fn with_ports(skb: u64, ip_version: u16, ends: ([u8; 16], [u8; 16]), tcp: u64) -> Packet {
-    let ports: [u16; 2] = read(tcp, 0);
-    let numbers: [u32; 2] = read(tcp, 4);
-    let dev = device(skb);
-    Packet {
-        source: ends.0,
-        destination: ends.1,
-        source_port: u16::from_be(ports[0]),
-        destination_port: u16::from_be(ports[1]),
-        flags: read::<u8>(tcp, 13) as u16,
-        ip_version,
-        seq: u32::from_be(numbers[0]),
-        ack: u32::from_be(numbers[1]),
-        netns: netns(skb, dev),
-        device_index: read(dev, layout!(dev_ifindex)),
-    }
+    packet.source = read(network, 8);
+    packet.destination = read(network, 24);
+    at
 }
 
 /// The network device that a packet is at: its own, else its route's; 0 where it has neither. A

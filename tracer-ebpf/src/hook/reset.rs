@@ -24,15 +24,14 @@ pub(crate) fn tcp_send_reset(ctx: RawTracePointContext) -> i32 {
     let skb: u64 = ctx.arg(1);
     if is_of_stream(sk) {
         count::hook(Hook::SendReset, Count::Seen);
-        emit_sent(&ctx, sk, &NO_PACKET);
+        // A RST of an application's own close answers no packet.
+        emit_sent(&ctx, sk, &packet::NOTHING);
         return 0;
     }
-    if skb == 0 {
+    let mut packet = packet::NOTHING;
+    if skb == 0 || packet::tcp(skb, &mut packet) == 0 {
         return 0;
     }
-    let Some(packet) = packet::tcp(skb) else {
-        return 0;
-    };
     if listener::is_listener(sk) {
         listener::reset(sk, &packet, reason(&ctx));
     }
@@ -51,20 +50,6 @@ fn is_of_stream(sk: u64) -> bool {
     let state = socket::tcp_state(sk);
     state == state::CLOSE || socket::is_open(state)
 }
-
-/// A RST of an application's own close answers none.
-static NO_PACKET: Packet = Packet {
-    source: [0; 16],
-    destination: [0; 16],
-    source_port: 0,
-    destination_port: 0,
-    flags: 0,
-    ip_version: 0,
-    seq: 0,
-    ack: 0,
-    netns: 0,
-    device_index: 0,
-};
 
 #[inline(always)]
 fn emit_sent(ctx: &RawTracePointContext, sk: u64, packet: &Packet) {
