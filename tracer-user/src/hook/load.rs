@@ -7,6 +7,9 @@ use tracer_ebpf::config::{ABSENT, FILTER_LEN, Layout, Settings};
 use super::{Hooks, Plain, attach, listeners};
 use crate::{clock, kernel::Kernel, record::Degradation};
 
+/// The kernel half, as it was built.
+pub(super) static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcpwhy-bpf.o"));
+
 /// Loose packets a second and CPU that are handed over: a flood of strangers must not fill the ring.
 const LOOSE_PACKETS_PER_SECOND: u32 = 2000;
 /// Drops at listeners a second and CPU that are handed over: all of them are counted.
@@ -82,9 +85,8 @@ fn load(btf: &Btf, layout: Layout, settings: Settings, options: &Options) -> any
         .override_global("SETTINGS", &settings, true)
         .map_max_entries("EVENTS", options.ring_bytes)
         .map_max_entries("ATTEMPTS", options.max_attempts);
-    let object = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tcpwhy-bpf.o"));
     loader
-        .load(object)
+        .load(OBJECT)
         .context("the kernel refused the BPF maps")
 }
 

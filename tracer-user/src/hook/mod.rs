@@ -7,6 +7,8 @@ pub mod cgroup;
 pub mod counts;
 #[cfg(feature = "debug")]
 mod debug;
+#[cfg(test)]
+mod frames;
 pub mod listeners;
 mod load;
 mod missed;
