@@ -9,6 +9,7 @@ mount -t cgroup2 cgroup /sys/fs/cgroup
 mkdir -p /dev/net
 modprobe veth
 modprobe tun
+modprobe nf_tables
 [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
 ip link set lo up
 echo "== running on $(uname -r)"
