@@ -1,0 +1,340 @@
+//! The right process each time, through the real binary: stories whose end the real process tells.
+
+// A panic is how a test fails.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    collections::BTreeMap,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tests::{
+    lock::Host,
+    net::{Lab, Place},
+    runner, shell,
+    tracer::{self, Trace, Tracer},
+};
+use tracer_user::record::{Direction, Failure, Family, Record, Role};
+
+/// How long records may take. No measurement: a wait.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a story says must be told of its failures.
+#[derive(Debug, Deserialize)]
+struct Truth {
+    port: u16,
+    process: Map<String, Value>,
+}
+
+impl Truth {
+    /// Its failures: of the accepted end where a role is told, or nobody is to be named.
+    fn is_about(&self, failure: &Failure, netns: u32) -> bool {
+        let inbound = self.process.is_empty() || self.process.contains_key("role");
+        let end = if inbound {
+            failure.socket.local.as_ref()
+        } else {
+            Some(&failure.socket.remote)
+        };
+        failure.socket.netns == Some(netns)
+            && (failure.direction == Direction::Inbound) == inbound
+            && end.is_some_and(|end| end.port == Some(self.port))
+    }
+
+    /// What is told otherwise.
+    fn mismatch(&self, failure: &Failure) -> Option<String> {
+        let Some(process) = &failure.process else {
+            return (!self.process.is_empty()).then(|| "no process".to_owned());
+        };
+        let told = serde_json::to_value(process).unwrap();
+        let wrong = self.process.iter().any(|(key, value)| told[key] != *value);
+        (wrong || self.process.is_empty()).then(|| told.to_string())
+    }
+}
+
+fn client(lab: &Lab, arguments: &[&str]) -> Command {
+    let mut command = runner::in_netns(lab, Place::Client, "env");
+    command
+        .arg(shell::python().unwrap())
+        .arg(shell::clients().join("identity.py"))
+        .args(arguments)
+        .envs(lab.variables(Family::Ipv4))
+        .stdin(Stdio::null());
+    command
+}
+
+fn truths(mut story: Command) -> Vec<Truth> {
+    let said = shell::output(&mut story).unwrap();
+    said.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Each failure of the stories, once it is told.
+fn check(tracer: Tracer, netns: u32, stories: &[(&str, Vec<Truth>)]) -> Trace {
+    let all = || stories.iter().flat_map(|(_, truths)| truths);
+    tracer.wait_until(Instant::now() + PATIENCE, |failures| {
+        all().all(|truth| failures.iter().any(|it| truth.is_about(it, netns)))
+    });
+    let trace = tracer.stop().unwrap();
+    let mut wrong = Vec::new();
+    for (story, truths) in stories {
+        assert!(!truths.is_empty(), "{story} tells nothing");
+        for truth in truths {
+            let mut told = trace.failures().filter(|it| truth.is_about(it, netns));
+            let (first, second) = (told.next(), told.next());
+            match first.map(|failure| truth.mismatch(failure)) {
+                None => wrong.push(format!("{story}: nothing was told of {truth:?}")),
+                Some(Some(told)) => wrong.push(format!("{story}: {truth:?} and not {told}")),
+                Some(None) if second.is_some() => wrong.push(format!("{story}: told twice")),
+                Some(None) => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    trace
+}
+
+/// What the kernel shows of a connection: who holds it.
+fn holder(lab: &Lab, port: u16) -> u32 {
+    let line = format!("ss -Htnp state established '( sport = :{port} )'");
+    let said = lab.sh(Place::Client, Family::Ipv4, &line).unwrap();
+    let pid = said.split("pid=").nth(1).unwrap().split(',').next();
+    pid.unwrap().parse().unwrap()
+}
+
+#[test]
+fn each_story_names_the_right_process() {
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let lab = Lab::new().unwrap();
+    let tracer = Tracer::watch(&[]).unwrap();
+    let mut stories: Vec<(&str, Vec<Truth>)> = [
+        "prefork",
+        "passed",
+        "passed-and-kept",
+        "exits",
+        "is-killed",
+        "refused-and-gone",
+        "threads",
+        "pid-namespace",
+        "pid-reused",
+        "executes",
+        "never-accepted",
+        "listener-closes",
+        "two-listeners",
+        "closes-first",
+    ]
+    .map(|story| (story, truths(client(&lab, &[story]))))
+    .into();
+    let netns = lab.path(Place::Client).display().to_string();
+    // Begun in the host's network namespace.
+    let mut enters = Command::new(shell::python().unwrap());
+    enters.arg(shell::clients().join("identity.py"));
+    enters.args(["other-network", &netns]);
+    stories.push(("other-network", truths(enters)));
+    check(tracer, lab.inode(Place::Client), &stories);
+}
+
+#[test]
+fn of_nginx_the_worker_is_named_that_has_the_connection() {
+    const PORT: u16 = 8080;
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let lab = Lab::new().unwrap();
+    let directory = std::env::temp_dir().join(format!("{lab}-nginx"));
+    std::fs::create_dir(&directory).unwrap();
+    let configuration = directory.join("nginx.conf");
+    let text = format!(
+        "daemon off; worker_processes 4; pid {0}/pid; error_log {0}/error.log;
+         events {{}}
+         http {{ access_log off; client_body_temp_path {0}/body; proxy_temp_path {0}/proxy;
+                 fastcgi_temp_path {0}/fastcgi; uwsgi_temp_path {0}/uwsgi;
+                 scgi_temp_path {0}/scgi;
+                 server {{ listen 127.0.0.1:{PORT}; return 200; }} }}",
+        directory.display()
+    );
+    std::fs::write(&configuration, text).unwrap();
+    let tracer = Tracer::watch(&[]).unwrap();
+    let mut nginx = runner::in_netns(&lab, Place::Client, "nginx");
+    shell::dies_with_us(&mut nginx)
+        .arg("-c")
+        .arg(&configuration)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut nginx = nginx.spawn().unwrap();
+    // Connects once it can, sends half a request, and aborts when told so.
+    let mut client = client(&lab, &["half-a-request", &PORT.to_string()]);
+    let mut client = client
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 1];
+    std::io::Read::read_exact(client.stdout.as_mut().unwrap(), &mut ready).unwrap();
+    let worker = holder(&lab, PORT);
+    assert_ne!(worker, nginx.id(), "the master holds no connection");
+    drop(client.stdin.take());
+    assert!(client.wait().unwrap().success());
+    let truth = Truth {
+        port: PORT,
+        process: Map::from_iter([
+            ("pid".to_owned(), worker.into()),
+            ("comm".to_owned(), "nginx".into()),
+            ("role".to_owned(), "acceptor".into()),
+        ]),
+    };
+    let told = check(tracer, lab.inode(Place::Client), &[("nginx", vec![truth])]);
+    let pid = i32::try_from(nginx.id()).unwrap();
+    // SAFETY: the child has not been waited for, so the pid is still its own.
+    unsafe { libc::kill(pid, libc::SIGTERM) };
+    nginx.wait().unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(told.trailer().unwrap().ledger.failures_lost, 0);
+}
+
+#[test]
+fn run_follows_what_its_command_accepts_and_nobody_else() {
+    const STORIES: [&str; 5] = [
+        "exits",
+        "passed-and-kept",
+        "never-accepted",
+        "listener-closes",
+        "closes-first",
+    ];
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let lab = Lab::new().unwrap();
+    let (python, clients) = (shell::python().unwrap(), shell::clients());
+    let told = |story: &&str| {
+        format!(
+            "{} {}/identity.py {story}",
+            python.display(),
+            clients.display()
+        )
+    };
+    let script: Vec<String> = STORIES.iter().map(told).collect();
+    let file = std::env::temp_dir().join(format!("{lab}-run.jsonl"));
+    let mut command = Command::new("ip");
+    command
+        .args(["netns", "exec", &lab.netns(Place::Client)])
+        .arg(tracer::binary().unwrap())
+        .args(["run", "--format", "json", "-o"])
+        .arg(&file)
+        .args(["--", "sh", "-euc", &script.join("; ")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut run = shell::dies_with_us(&mut command).spawn().unwrap();
+    let mut strangers = 0;
+    while run.try_wait().unwrap().is_none() {
+        let story = STORIES[strangers % STORIES.len()];
+        strangers += truths(client(&lab, &[story])).len();
+    }
+    let done = run.wait_with_output().unwrap();
+    assert!(done.status.success() && strangers > 1);
+    let written = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let records = written
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let failures: Vec<Box<Failure>> = records
+        .filter_map(|record| match record {
+            Record::Failure(failure) => Some(failure),
+            _ => None,
+        })
+        .collect();
+    let own: Vec<Truth> = String::from_utf8(done.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let netns = lab.inode(Place::Client);
+    let accepted = failures
+        .iter()
+        .filter(|it| it.direction == Direction::Inbound);
+    for failure in accepted.clone() {
+        let truth = own.iter().find(|truth| truth.is_about(failure, netns));
+        let truth = truth.unwrap_or_else(|| panic!("a stranger's: {failure:?}"));
+        assert_eq!(truth.mismatch(failure), None, "{truth:?}");
+    }
+    assert_eq!(accepted.count(), STORIES.len(), "{failures:#?}");
+}
+
+/// Failures by process, cause and role.
+type Table = BTreeMap<(u32, String, Option<String>), usize>;
+
+fn table<'a>(failures: impl Iterator<Item = &'a Failure>) -> Table {
+    let mut table = Table::new();
+    for failure in failures {
+        let process = failure.process.as_ref().unwrap();
+        let role = process.role.map(|role| match role {
+            Role::Acceptor => "acceptor".to_owned(),
+            Role::Listener => "listener".to_owned(),
+        });
+        let row = (process.pid, failure.cause.clone(), role);
+        *table.entry(row).or_default() += 1;
+    }
+    table
+}
+
+#[test]
+fn two_thousand_older_connections_are_known() {
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let lab = Lab::new().unwrap();
+    let places = [(Place::Client, 1500_usize), (Place::Server, 500)];
+    let mut many: Vec<_> = places
+        .iter()
+        .map(|&(place, count)| {
+            let mut command = runner::in_netns(&lab, place, "env");
+            command
+                .arg(shell::python().unwrap())
+                .arg(shell::clients().join("many.py"))
+                .arg(count.to_string());
+            let mut child = shell::dies_with_us(&mut command)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut said = String::new();
+            let stdout = child.stdout.as_mut().unwrap();
+            std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut said).unwrap();
+            let pids: Vec<u32> = said
+                .split_whitespace()
+                .map(|it| it.parse().unwrap())
+                .collect();
+            (child, place, count, pids)
+        })
+        .collect();
+    let tracer = Tracer::watch(&[]).unwrap();
+    let mut expected = Table::new();
+    for (child, _, count, pids) in &mut many {
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success());
+        let acceptor = Some("acceptor".to_owned());
+        expected.insert((pids[0], "reset-by-local".to_owned(), None), *count - 1);
+        expected.insert((pids[1], "reset-by-peer".to_owned(), acceptor), *count - 1);
+        // The packets of one are dropped, and its process is gone as soon as it fails.
+        expected.insert((pids[2], "firewall-drop".to_owned(), None), 1);
+    }
+    let in_lab = |failure: &&Failure| {
+        let netns = failure.socket.netns;
+        places
+            .iter()
+            .any(|&(place, _)| netns == Some(lab.inode(place)))
+    };
+    let wanted: usize = expected.values().sum();
+    tracer.wait_until(Instant::now() + PATIENCE, |failures| {
+        failures.iter().copied().filter(in_lab).count() >= wanted
+    });
+    let trace = tracer.stop().unwrap();
+    assert_eq!(table(trace.failures().filter(in_lab)), expected);
+    for failure in trace.failures().filter(in_lab) {
+        let process = failure.process.as_ref().unwrap();
+        let told = process.cmdline.as_ref().unwrap();
+        assert!(told.contains("many.py"), "{failure:?}");
+    }
+    assert_eq!(trace.trailer().unwrap().ledger.failures_lost, 0);
+}
