@@ -40,9 +40,9 @@ fn functions(object: &[u8]) -> anyhow::Result<BTreeMap<Place, Function>> {
     for section in file.sections().filter(|s| s.kind() == SectionKind::Text) {
         let code = section.data()?;
         let moved = relocated_calls(&file, &section);
-        let in_section = file.symbols().filter(|symbol| {
-            symbol.section_index() == Some(section.index()) && symbol.size() > 0
-        });
+        let in_section = file
+            .symbols()
+            .filter(|symbol| symbol.section_index() == Some(section.index()) && symbol.size() > 0);
         for symbol in in_section {
             let (start, end) = (symbol.address(), symbol.address() + symbol.size());
             let body = code
