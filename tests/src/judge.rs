@@ -4,7 +4,7 @@ use std::{fmt::Display, os::unix::process::ExitStatusExt, sync::OnceLock};
 
 use tracer_user::{
     kernel::Kernel,
-    record::{Direction, Drop, Failure, MatchedBy, Phase, Role},
+    record::{Direction, Drop, Failure, Match, MatchedBy, Phase, Role},
 };
 
 use crate::{
@@ -326,6 +326,24 @@ fn one(findings: &mut Findings, scenario: &Scenario, lab: &Lab, story: &Story, f
     let said = failure.why.iter().any(|link| is_like(&says, link));
     let got = failure.why.join(" / ");
     findings.check(says.is_empty() || said, "why", says, got);
+    if !row.rule.is_empty() {
+        rule(findings, row.rule, failure);
+    }
+}
+
+/// One rule is named, in the drop and in a sentence.
+fn rule(findings: &mut Findings, wanted: &str, failure: &Failure) {
+    let named = failure.drops.iter().any(|drop| {
+        let [one] = drop.candidates.as_slice() else {
+            return false;
+        };
+        is_like(wanted, &one.rule)
+            && (one.matches == Match::Certain || one.counted)
+            && failure.summary.contains(&one.rule)
+            && failure.why.iter().any(|it| it.contains(&one.rule))
+    });
+    let got = format!("{:?}: {:?}", failure.why, failure.drops);
+    findings.check(named, "rule", wanted, got);
 }
 
 /// Whether a text is as a pattern says, in which `*` stands for anything.

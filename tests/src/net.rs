@@ -158,6 +158,10 @@ impl Lab {
                 }
                 .to_owned(),
             ),
+            (
+                "iptables_nft",
+                if v6 { "ip6tables-nft" } else { "iptables-nft" }.to_owned(),
+            ),
             ("small", if v6 { "90" } else { "60" }.to_owned()),
         ]
     }

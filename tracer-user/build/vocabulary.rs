@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Where sentences of records are made.
-const SOURCES: [&str; 17] = [
+const SOURCES: [&str; 18] = [
     "src/attribute",
     "src/cause",
     "src/compose",
@@ -16,6 +16,7 @@ const SOURCES: [&str; 17] = [
     "src/decode",
     "src/diagnose",
     "src/enrich",
+    "src/firewall",
     "src/hook",
     "src/incident",
     "src/join",

@@ -323,6 +323,10 @@ fn drops(evidence: &Evidence) -> Vec<Drop> {
         netns: (seen.netns != 0).then_some(seen.netns),
         device: seen.device.clone(),
         matched_by: seen.matched_by,
+        candidates: seen
+            .ruling
+            .as_ref()
+            .map_or_else(Vec::new, |ruling| ruling.candidates.clone()),
     };
     evidence.drops.iter().map(one).collect()
 }

@@ -16,6 +16,7 @@ pub mod errno;
 pub mod escape;
 pub mod export;
 pub mod filter;
+pub mod firewall;
 pub mod hook;
 pub mod incident;
 pub mod join;

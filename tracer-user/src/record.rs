@@ -2,6 +2,7 @@
 //!
 //! Every field that is absent is not known. Nothing here is ever filled with a guess.
 
+mod candidate;
 mod connection;
 mod context;
 mod counters;
@@ -18,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    candidate::{Candidate, Match},
     connection::{Connection, Stream, Tcp, Timing},
     context::{Context, Way},
     counters::{Counters, Usage},

@@ -383,6 +383,7 @@ impl Session {
             let cgroup_id = cgroup_id.filter(|&id| id != 0);
             attempt.cgroup = cgroup_id.and_then(|id| self.cgroups.path(id).map(str::to_owned));
             self.neighbourhood.enrich(attempt, &mut self.sockets);
+            self.firewalls.judge(attempt);
             let holders = &mut self.sockets.holders;
             if let Some(queue) = self.inbound.full_queue(&mut self.hooks, holders, attempt)? {
                 self.ways.of_netns(queue.netns);

@@ -14,6 +14,7 @@ pub(super) fn rows() -> Vec<Row> {
         router(),
         translated(),
         legacy(),
+        rules(),
         conntrack(),
     ]
     .concat()
@@ -31,7 +32,8 @@ fn server() -> Vec<Row> {
     vec![
         drop("03", "peer-input-drop", "the server drops what comes in")
             .nft(Server, "input", "tcp dport 8080 drop")
-            .dropped(NFT, "input", Server, "tuple"),
+            .dropped(NFT, "input", Server, "tuple")
+            .by_rule("tcp dport 8080 drop"),
         drop(
             "03",
             "peer-prerouting-drop",
@@ -194,7 +196,8 @@ fn translated() -> Vec<Row> {
             "tcp dport 8080 dnat $nfip to $url:9090",
         )
         .nft(Server, "input", "tcp dport 9090 drop")
-        .dropped(NFT, "input", Server, "tuple"),
+        .dropped(NFT, "input", Server, "tuple")
+        .by_rule("tcp dport 9090 drop"),
     ]
 }
 
@@ -204,7 +207,8 @@ fn legacy() -> Vec<Row> {
     vec![
         drop("62", "legacy-input-drop", "iptables-legacy at the server")
             .on(Server, rule("INPUT", "DROP"))
-            .dropped(LEGACY, "input", Server, "tuple"),
+            .dropped(LEGACY, "input", Server, "tuple")
+            .by_rule("-A INPUT -p tcp -m tcp --dport 8080 -j DROP"),
         drop("62", "legacy-forward-drop", "iptables-legacy at the router")
             .on(Router, rule("FORWARD", "DROP"))
             .dropped(LEGACY, "forward", Router, "tuple"),
@@ -213,10 +217,91 @@ fn legacy() -> Vec<Row> {
             .fails("firewall-drop", "ETIMEDOUT", Certain)
             .dropped(LEGACY, "output", Client, "socket"),
         reject("63", "legacy-input-reject", "iptables-legacy with ICMP")
-            .on(Server, rule("INPUT", "REJECT")),
+            .on(Server, rule("INPUT", "REJECT"))
+            .by_rule("-A INPUT -p tcp -m tcp --dport 8080 -j REJECT*"),
         reject("63", "legacy-input-reset", "iptables-legacy with a RST")
             .on(Server, rule("INPUT", "REJECT --reject-with tcp-reset"))
             .reset(),
+    ]
+}
+
+/// A whole ruleset at the server, of which one rule did it.
+fn rules() -> Vec<Row> {
+    let nft = |name, about, ruleset: &str| {
+        drop("03", name, about)
+            .on(Server, format!("nft -f - <<'END'\n{ruleset}\nEND"))
+            .dropped(NFT, "input", Server, "tuple")
+    };
+    vec![
+        nft(
+            "rule-by-set",
+            "a rule with a set, among others",
+            "table inet lab {
+                set ports { type inet_service; flags interval; elements = { 22, 8000-8100 }; }
+                chain in { type filter hook input priority 0;
+                    ct state established,related accept
+                    tcp dport 9090 drop
+                    tcp dport @ports counter drop comment \"an acme rule\"
+                    tcp dport 8080 accept
+                }
+            }",
+        )
+        .by_rule("tcp dport @ports counter drop comment *"),
+        nft(
+            "rule-by-vmap",
+            "a verdict map that leads to a chain",
+            "table inet lab {
+                chain web { ct state new goto dead; }
+                chain dead { meta l4proto udp accept; counter drop; }
+                chain in { type filter hook input priority 0;
+                    tcp dport vmap { 22 : accept, 8080 : jump web }
+                }
+            }",
+        )
+        .by_rule("counter drop"),
+        nft(
+            "rule-is-policy",
+            "nothing accepts it, and the policy drops",
+            "table inet lab {
+                chain in { type filter hook input priority 0; policy drop;
+                    ct state vmap { established : accept, related : accept, invalid : drop }
+                    meta l4proto ipv6-icmp accept
+                    tcp dport { 22, 80 } accept
+                }
+            }",
+        )
+        .by_rule("policy drop"),
+        nft(
+            "rule-by-counter",
+            "counters tell which of two rules it was",
+            "table inet lab {
+                chain in { type filter hook input priority 0;
+                    tcp dport 8080 meta mark 7 counter drop
+                    tcp dport 8080 meta mark 0 counter drop
+                }
+            }",
+        )
+        .by_rule("tcp dport 8080 meta mark 0x00000000 counter drop"),
+        drop("03", "rule-of-iptables-nft", "iptables-nft, with multiport")
+            .on(
+                Server,
+                "$iptables_nft -w -A INPUT -p tcp -m multiport --dports 80,8080 -j DROP",
+            )
+            .dropped(NFT, "input", Server, "tuple")
+            .by_rule("-A INPUT -p tcp -m multiport --dports 80,8080 -j DROP"),
+        drop(
+            "62",
+            "rule-is-legacy-policy",
+            "the policy of iptables-legacy",
+        )
+        .on(
+            Server,
+            "$iptables -w -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT; $iptables -w -P INPUT DROP
+             $ip neigh replace $rs lladdr 02:00:00:00:01:05 dev eth0",
+        )
+        .static_neighbours()
+        .dropped(LEGACY, "input", Server, "tuple")
+        .by_rule("policy drop"),
     ]
 }
 

@@ -134,6 +134,7 @@ pub struct Row {
     pub(crate) phase: Phase,
     pub(crate) server: Option<&'static str>,
     pub(crate) says: &'static str,
+    pub(crate) rule: &'static str,
     pub(crate) inbound: Vec<Inbound>,
 }
 
@@ -166,6 +167,7 @@ pub(super) fn row(number: &'static str, name: &'static str, about: &'static str)
         phase: Phase::Connect,
         server: None,
         says: "",
+        rule: "",
         inbound: Vec::new(),
     }
 }
@@ -367,6 +369,12 @@ impl Row {
     /// A link of `why`: `*` stands for anything, `$daemon` for the pid of the first process beside.
     pub(super) fn says(mut self, link: &'static str) -> Self {
         self.says = link;
+        self
+    }
+
+    /// The one rule that dropped it: `*` stands for anything.
+    pub(super) fn by_rule(mut self, rule: &'static str) -> Self {
+        self.rule = rule;
         self
     }
 

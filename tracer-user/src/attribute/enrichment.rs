@@ -10,6 +10,7 @@ use super::{
     evidence::Evidence,
     nearby::Nearby,
     queue::FullQueue,
+    ruling::Ruling,
 };
 
 /// All of an attempt that does not come from events.
@@ -36,6 +37,9 @@ pub struct Enrichment {
     /// [`Attempt::queue`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<FullQueue>,
+    /// [`super::SeenDrop::ruling`], by the place of the drop in [`Evidence::drops`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rulings: Vec<(usize, Ruling)>,
     /// [`Attempt::lost`].
     #[serde(skip_serializing_if = "is_zero")]
     pub lost: u64,
@@ -61,7 +65,7 @@ impl Enrichment {
             end: _,
             evidence:
                 Evidence {
-                    drops: _,
+                    drops,
                     icmp: _,
                     resets_sent: _,
                     resets_received: _,
@@ -75,6 +79,8 @@ impl Enrichment {
             queue,
             lost,
         } = attempt;
+        let rulings = drops.iter().enumerate();
+        let rulings = rulings.filter_map(|(nth, drop)| Some((nth, drop.ruling.clone()?)));
         Self {
             attempt: (*sk, *start_ns),
             identity: identity.as_deref().cloned(),
@@ -83,6 +89,7 @@ impl Enrichment {
             nearby: nearby.as_deref().cloned(),
             found: found.clone(),
             queue: queue.as_deref().cloned(),
+            rulings: rulings.collect(),
             lost: *lost,
         }
     }
@@ -95,6 +102,11 @@ impl Enrichment {
         attempt.nearby = self.nearby.map(Arc::new);
         attempt.found = self.found;
         attempt.queue = self.queue.map(Arc::new);
+        for (nth, ruling) in self.rulings {
+            if let Some(drop) = attempt.evidence.drops.get_mut(nth) {
+                drop.ruling = Some(ruling);
+            }
+        }
         attempt.lost = self.lost;
     }
 }

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tracer_ebpf::event::{self, Packet, Tuple};
 
+use super::ruling::Ruling;
 use crate::{decode::Place, net, record::MatchedBy};
 
 /// What a packet of a handshake is.
@@ -102,6 +103,10 @@ pub struct SeenDrop {
     pub count: u64,
     /// The last one, `CLOCK_MONOTONIC`.
     pub last_ns: u64,
+    /// When they were dropped, `CLOCK_MONOTONIC`: the first few.
+    pub at_ns: Vec<u64>,
+    /// Where a firewall did it: what its rules say.
+    pub ruling: Option<Ruling>,
 }
 
 /// ICMP errors of one kind that this host sent about an attempt.
@@ -151,6 +156,8 @@ pub struct Evidence {
 
 /// Kinds of evidence kept of one attempt: more tell nothing new.
 const MAX_KINDS: usize = 32;
+/// Times kept of one kind.
+const MAX_TIMES: usize = 8;
 
 impl Evidence {
     pub(super) fn add_drop(
@@ -168,6 +175,9 @@ impl Evidence {
         {
             other.count += 1;
             other.last_ns = other.last_ns.max(seen.last_ns);
+            if other.at_ns.len() < MAX_TIMES {
+                other.at_ns.push(seen.last_ns);
+            }
         } else if self.drops.len() < MAX_KINDS {
             self.drops.push(seen);
         }
@@ -264,6 +274,8 @@ fn describe_drop(
         translated: translated(&drop.packet, packet, tuple),
         count: 1,
         last_ns: drop.head.time_ns,
+        at_ns: vec![drop.head.time_ns],
+        ruling: None,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod listener;
 mod loose;
 mod nearby;
 mod queue;
+mod ruling;
 mod stream;
 mod tracker;
 
@@ -20,6 +21,7 @@ pub use self::{
     listener::Counters,
     nearby::{ListenerHolder, Nearby, NearbyListener},
     queue::FullQueue,
+    ruling::Ruling,
     stream::direction,
     tracker::{HOLD_NS, Tracker},
 };

@@ -142,6 +142,7 @@ fn listener(refusals: &Refusals, holders: Vec<Holder>, clock: Clock) -> Listener
 
 fn drops(refusals: &Refusals) -> Vec<Drop> {
     let one = |drop: &crate::attribute::listener::Dropped| Drop {
+        candidates: Vec::new(),
         reason: drop.reason.as_deref().map(str::to_owned),
         location: drop.location.as_deref().map(str::to_owned),
         hook: None,

@@ -75,8 +75,6 @@ pub struct Conntrack {
     pub count: Option<u64>,
     /// Most entries (`nf_conntrack_max`).
     pub max: Option<u64>,
-    /// A rule that refuses packets of the state `invalid`.
-    pub invalid_rule: Option<String>,
 }
 
 impl Conntrack {

@@ -252,7 +252,8 @@ impl SeenDrop {
     }
 
     /// True for netfilter, by the reason, or on kernels without reasons by the function.
-    pub(super) fn is_netfilter(&self) -> bool {
+    #[must_use]
+    pub fn is_netfilter(&self) -> bool {
         match self.place.reason.as_deref() {
             Some(reason) => reason == "NETFILTER_DROP",
             None => matches!(self.location(), "nf_hook_slow" | "nft_do_chain"),

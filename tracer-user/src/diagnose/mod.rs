@@ -9,6 +9,7 @@ mod fix;
 pub mod inbound;
 mod places;
 mod rules;
+mod ruling;
 pub(crate) mod words;
 
 pub use self::{case::Case, finding::Finding, places::Places};

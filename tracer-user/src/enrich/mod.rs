@@ -3,6 +3,7 @@
 
 pub mod cgroup;
 pub mod counters;
+pub mod firewall;
 pub mod holders;
 pub mod listeners;
 pub mod netns;

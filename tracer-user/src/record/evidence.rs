@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::candidate::Candidate;
+
 /// How evidence was joined to a connection.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -47,6 +49,10 @@ pub struct Drop {
     pub device: Option<String>,
     /// How it was joined to the connection.
     pub matched_by: MatchedBy,
+    /// Where a firewall dropped it: the rules that can have, by the ruleset of that network namespace
+    /// as it stood right after. Absent where it could not be read, or none of its rules can have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
 }
 
 /// A RST of this connection.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::record::{
-    Confidence, Connection, Context, Counters, Degradation, Direction, Drop, Endpoint, Event,
-    Failure, Family, Header, HookLedger, Icmp, Incident, IncidentState, Ledger, MatchedBy, Phase,
-    Process, Rate, Record, Reset, SCHEMA, Severity, Socket, Tcp, Timing, Trailer, Usage, Way,
+    Candidate, Confidence, Connection, Context, Counters, Degradation, Direction, Drop, Endpoint,
+    Event, Failure, Family, Header, HookLedger, Icmp, Incident, IncidentState, Ledger, Match,
+    MatchedBy, Phase, Process, Rate, Record, Reset, SCHEMA, Severity, Socket, Tcp, Timing, Trailer,
+    Usage, Way,
 };
 
 const NETNS: u32 = 4_026_531_840;
@@ -106,11 +107,30 @@ pub(crate) fn failure() -> Failure {
             netns: Some(NETNS),
             device: None,
             matched_by: MatchedBy::Socket,
+            candidates: vec![candidate()],
         }],
         resets: vec![],
         icmp: vec![],
         listener: None,
         lost: 0,
+    }
+}
+
+fn candidate() -> Candidate {
+    Candidate {
+        engine: "nftables".to_owned(),
+        family: "inet".to_owned(),
+        table: "filter".to_owned(),
+        chain: "acme-out".to_owned(),
+        hook: "output".to_owned(),
+        priority: 0,
+        handle: Some(7),
+        rule: "ip daddr 10.9.1.1 tcp dport 443 counter drop comment \"acme-secret\"".to_owned(),
+        verdict: "drop".to_owned(),
+        packets: Some(3),
+        bytes: Some(180),
+        matches: Match::Certain,
+        counted: true,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     attribute::SeenDrop,
-    diagnose::{case::Case, finding::Finding, words},
+    diagnose::{case::Case, finding::Finding, ruling, words},
     errno,
     record::Confidence,
 };
@@ -74,10 +74,11 @@ fn rejected(case: &Case<'_>, drop: &SeenDrop, answer: &str) -> Finding {
         "firewall-reject",
         drop.confidence(),
         format!(
-            "{} on this host rejected {} with {answer}{}",
+            "{} on this host rejected {} with {answer}{}{}",
             engine(drop),
             drop.packets_text(),
-            place(case, drop)
+            place(case, drop),
+            ruling::named(drop)
         ),
     )
     .why(format!(
@@ -92,9 +93,10 @@ fn dropped(case: &Case<'_>, drop: &SeenDrop) -> Finding {
         cause,
         drop.confidence(),
         format!(
-            "{whose} on this host dropped {}{}",
+            "{whose} on this host dropped {}{}{}",
             drop.packets_text(),
-            place(case, drop)
+            place(case, drop),
+            ruling::named(drop)
         ),
     )
     .why(words::fate_of_syns(case, drop));
@@ -120,13 +122,13 @@ fn kind(drop: &SeenDrop) -> (&'static str, String) {
             "connection tracking (its table is full)".to_owned(),
         );
     }
-    match &conntrack.invalid_rule {
-        Some(_) => (
+    if ruling::is_about_invalid(drop) {
+        return (
             "conntrack-invalid",
             format!("{engine} (connection tracking called it invalid)"),
-        ),
-        None => ("firewall-drop", engine),
+        );
     }
+    ("firewall-drop", engine)
 }
 
 /// What connection tracking said of itself, where that decided.
@@ -145,13 +147,7 @@ fn conntrack_links(drop: &SeenDrop, cause: &str, mut finding: Finding) -> Findin
         }
         "conntrack-invalid" => {
             finding = finding
-                .why("connection tracking had no entry for the packet, so its state was invalid")
-                .why(format!(
-                    "rule: {}",
-                    conntrack.invalid_rule.as_deref().unwrap_or("?")
-                ))
-                .missing("which rule it was: inferred from the ruleset");
-            finding.confidence = finding.confidence.min(Confidence::Likely);
+                .why("connection tracking had no entry for the packet, so its state was invalid");
         }
         _ => {}
     }
@@ -182,6 +178,7 @@ fn with_place(case: &Case<'_>, drop: &SeenDrop, mut finding: Finding) -> Finding
              sequence number",
         );
     }
+    finding = ruling::explain(case, drop, finding);
     let port = case.remote().port();
     let shell = case.way(drop.netns);
     if drop.place.engine == Some("iptables-legacy") {

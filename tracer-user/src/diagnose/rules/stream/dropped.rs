@@ -3,7 +3,7 @@
 use super::Stalled;
 use crate::{
     attribute::{SeenDrop, Way},
-    diagnose::{finding::Finding, fix, rules::dropped::cause_of},
+    diagnose::{finding::Finding, fix, rules::dropped::cause_of, ruling},
 };
 
 pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
@@ -24,7 +24,10 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     let mut finding = Finding::new(
         cause,
         drop.confidence(),
-        format!("{who} on this host dropped {packets}{place}"),
+        format!(
+            "{who} on this host dropped {packets}{place}{}",
+            ruling::named(drop)
+        ),
     )
     .why("what was sent, or came back, was not delivered until a timer ended it")
     .why(format!(
@@ -34,6 +37,7 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     if let Some(hook) = drop.place.hook {
         finding = finding.why(format!("hook {}, netns {netns}", hook.to_uppercase()));
     }
+    finding = ruling::explain(stalled.case, drop, finding);
     let device = drop.device.as_deref();
     Some(fix::from_catalogue(stalled.case, finding, netns, device))
 }
