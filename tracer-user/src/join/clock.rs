@@ -20,7 +20,9 @@ pub(super) fn between(ends: &[End], pairs: &[Pair]) -> HashMap<(usize, usize), O
     let mut apart: HashMap<(usize, usize), Vec<i64>> = HashMap::new();
     for pair in pairs {
         let (client, server) = (&ends[pair.client], &ends[pair.server]);
-        let ahead_ns = server.start_ns.saturating_sub(client.start_ns);
+        let Some(ahead_ns) = same_moment(client, server) else {
+            continue;
+        };
         let (hosts, ahead_ns) = if client.host < server.host {
             ((client.host, server.host), ahead_ns)
         } else {
@@ -36,6 +38,15 @@ pub(super) fn between(ends: &[End], pairs: &[Pair]) -> HashMap<(usize, usize), O
         offsets.insert((b, a), Offset { ahead_ns, ..offset });
     }
     offsets
+}
+
+/// A moment that both ends saw, by the clock of the server less that of the client.
+fn same_moment(client: &End, server: &End) -> Option<i64> {
+    match (client.start_ns, server.start_ns) {
+        (Some(client), Some(server)) => Some(server.saturating_sub(client)),
+        _ if client.reset && server.reset => Some(server.end_ns.saturating_sub(client.end_ns)),
+        _ => None,
+    }
 }
 
 /// The median, and the median distance from it: a SYN that was lost and sent again does no harm.

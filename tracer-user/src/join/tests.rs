@@ -1,4 +1,5 @@
 use super::*;
+use crate::record::{Direction, Endpoint, Socket};
 
 const SECOND_NS: i64 = 1_000_000_000;
 
@@ -17,14 +18,18 @@ fn both(port: u16, at_s: i64, isn: Option<u32>) -> [End; 2] {
         client: Some(endpoint([10, 0, 0, 1], port)),
         server: endpoint([10, 0, 0, 2], 80),
         isn,
-        start_ns: at_s * SECOND_NS,
+        netns: Some(4),
+        start_ns: Some(at_s * SECOND_NS),
         end_ns: (at_s + 3) * SECOND_NS,
+        reset: false,
+        turned_away: true,
         group: Some(1),
     };
     let server = End {
         host: 1,
         side: Side::Server,
-        start_ns: (at_s + 7) * SECOND_NS + i64::from(port),
+        start_ns: Some((at_s + 7) * SECOND_NS + i64::from(port)),
+        end_ns: (at_s + 10) * SECOND_NS,
         ..client
     };
     [client, server]
@@ -81,7 +86,7 @@ fn without_a_sequence_number_the_time_must_fit() {
     let known = both(999, 0, Some(5));
     let fits = both(1000, 10, None);
     let mut late = both(1001, 10, None);
-    late[1].start_ns += 30 * SECOND_NS;
+    late[1].start_ns = Some(47 * SECOND_NS);
     let joined = join(2, &[known, fits, late].concat());
     let pairs: Vec<_> = joined.pairs.iter().map(|it| (it.client, it.by)).collect();
     assert_eq!(pairs, [(0, By::TupleAndIsn), (2, By::Tuple)]);
@@ -110,7 +115,7 @@ fn a_late_first_sight_does_not_spoil_the_clock() {
         .filter(|end| end.side == Side::Server)
         .take(3)
     {
-        server.start_ns += 3 * SECOND_NS;
+        server.start_ns = server.start_ns.map(|start_ns| start_ns + 3 * SECOND_NS);
     }
     let clock = join(2, &all).clocks[1].unwrap();
     assert_eq!(clock.ahead_ns / SECOND_NS, 7);
@@ -178,7 +183,7 @@ fn addresses_that_every_host_has_say_nothing() {
 fn a_listener_that_turned_many_away_is_joined_by_its_address_and_the_time() {
     let [client, mut listener] = both(1000, 0, None);
     listener.client = None;
-    listener.end_ns = listener.start_ns + SECOND_NS;
+    listener.end_ns = 8 * SECOND_NS;
     // The clocks are not known: 7 s apart, it is another time.
     assert_eq!(join(2, &[client, listener]).pairs, []);
     let known = both(999, -100, Some(5));
@@ -202,7 +207,81 @@ fn a_listener_that_turned_many_away_is_joined_by_its_address_and_the_time() {
         ]
     );
     late.start_ns = listener.start_ns;
-    late.end_ns = listener.start_ns;
+    late.end_ns = 7 * SECOND_NS;
     let joined = join(2, &[listener, late]);
     assert_eq!(joined.pairs[0].by, By::ListenerOnly);
+}
+
+#[test]
+fn a_beginning_that_was_not_seen_says_nothing_about_the_clock() {
+    let [client, mut server] = both(1000, 0, Some(5));
+    server.start_ns = None;
+    let joined = join(2, &[client, server]);
+    assert_eq!((joined.pairs.len(), joined.clocks[1]), (1, None));
+    // A RST is seen by both.
+    let reset = [client, server].map(|end| End { reset: true, ..end });
+    let clock = join(2, &reset).clocks[1].unwrap();
+    assert_eq!(clock.ahead_ns, 7 * SECOND_NS);
+}
+
+#[test]
+fn a_listener_on_all_addresses_is_joined_where_the_address_is_its_own() {
+    let known = both(999, -100, Some(5));
+    let [client, mut listener] = both(1000, 0, None);
+    listener.client = None;
+    listener.server.addr = "::".parse().unwrap();
+    let by = |ends: &[End]| -> Vec<_> {
+        let pairs = join(3, ends).pairs;
+        let new = pairs.iter().filter(|pair| pair.by != By::TupleAndIsn);
+        new.map(|it| (it.client, it.server, it.by)).collect()
+    };
+    let ends = [known.to_vec(), vec![client, listener]].concat();
+    assert_eq!(by(&ends), [(2, 3, By::Listener)]);
+    // Another host, or another namespace of that host, may have another address.
+    for other in [
+        End {
+            host: 2,
+            ..listener
+        },
+        End {
+            netns: Some(5),
+            ..listener
+        },
+    ] {
+        assert_eq!(by(&[known.to_vec(), vec![client, other]].concat()), []);
+    }
+    let v4_only = "0.0.0.0".parse().unwrap();
+    assert_eq!(
+        by(&[
+            known.to_vec(),
+            vec![
+                client,
+                End {
+                    server: Endpoint {
+                        addr: v4_only,
+                        ..listener.server
+                    },
+                    ..listener
+                }
+            ]
+        ]
+        .concat())
+        .len(),
+        1
+    );
+
+    // A client that is named says which address it is.
+    let [client, mut listener] = both(1000, 0, None);
+    listener.server.addr = v4_only;
+    assert_eq!(by(&[client, listener]), [(0, 1, By::Tuple)]);
+}
+
+#[test]
+fn who_was_refused_met_no_listener() {
+    let [mut client, mut listener] = both(1000, 0, None);
+    client.turned_away = false;
+    listener.client = None;
+    let known = both(999, -100, Some(5));
+    let joined = join(2, &[known.to_vec(), vec![client, listener]].concat());
+    assert_eq!(joined.pairs.len(), 1, "{joined:?}");
 }

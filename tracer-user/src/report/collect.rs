@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    ends::may_be_turned_away,
     model::{ByConfidence, Source},
     table::{Causes, Counter, Tally},
     view::{ConnectionView, FailureView},
@@ -274,8 +275,10 @@ impl Collector {
         let isn = view.tcp.as_ref().and_then(|tcp| tcp.isn);
         if let Some(end) = self.kept_end(host, view.direction, &view.socket, isn) {
             self.ends.push(End {
-                start_ns: attempt.start_ns,
+                start_ns: view.began_ns(utc_ns),
                 end_ns: utc_ns,
+                reset: view.is_reset(),
+                turned_away: may_be_turned_away(view.stuck_on.as_ref().unwrap_or(&view.cause)),
                 group,
                 ..end
             });
@@ -363,7 +366,7 @@ impl Collector {
             && let Some(end) = self.kept_end(host, view.direction, &view.socket, isn)
         {
             self.ends.push(End {
-                start_ns,
+                start_ns: view.timing.start_ns(),
                 end_ns: utc_ns(&view.time).unwrap_or(start_ns),
                 ..end
             });

@@ -35,6 +35,25 @@ const SYMPTOMS: [&str; 12] = [
     "keepalive-timeout",
 ];
 
+/// Causes of a client whom a listener may have turned away: nothing answered, or the connection broke
+/// off. One that was refused met no listener at all.
+const TURNED_AWAY: [&str; 9] = [
+    "no-answer",
+    "unknown",
+    "abandoned",
+    "process-exited",
+    "accept-queue-full",
+    "syn-queue-full",
+    "handshake-rejected",
+    "reset-by-peer",
+    "retransmission-timeout",
+];
+
+/// Whether a listener may have turned a client away that failed for this cause.
+pub(super) fn may_be_turned_away(cause: &str) -> bool {
+    TURNED_AWAY.contains(&cause)
+}
+
 /// Tells each incident of a client what its servers say, and the other way round.
 pub(super) fn tell(told: &mut [Told], ends: &[End], pairs: &[Pair]) {
     let places: HashMap<Key, usize> = told

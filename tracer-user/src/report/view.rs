@@ -79,6 +79,14 @@ pub(super) struct TimingView<'a> {
 pub(super) struct TcpView {
     #[serde(default)]
     pub(super) isn: Option<u32>,
+    #[serde(default)]
+    bytes_sent: u64,
+    #[serde(default)]
+    bytes_received: u64,
+    #[serde(default)]
+    last_sent_ms: Option<u32>,
+    #[serde(default)]
+    last_received_ms: Option<u32>,
 }
 
 /// A connection that did not fail.
@@ -145,6 +153,23 @@ impl FailureView<'_> {
             who: self.process.as_ref().map(ProcessView::who),
             wanted,
         }
+    }
+
+    /// When it began, where that is known: of a connection whose beginning was not seen, TCP counts the
+    /// time since it came up for as long as no data went one way.
+    pub(super) fn began_ns(&self, utc_ns: i64) -> Option<i64> {
+        let came_up = || {
+            let tcp = self.tcp.as_ref()?;
+            let unsent = tcp.last_sent_ms.filter(|_| tcp.bytes_sent == 0);
+            let unheard = tcp.last_received_ms.filter(|_| tcp.bytes_received == 0);
+            Some(utc_ns - i64::from(unsent.or(unheard)?) * 1_000_000)
+        };
+        self.timing.start_ns().or_else(came_up)
+    }
+
+    /// A RST ended it, from one end to the other.
+    pub(super) fn is_reset(&self) -> bool {
+        matches!(&*self.cause, "reset-by-local" | "reset-by-peer")
     }
 
     /// Where it led to.
