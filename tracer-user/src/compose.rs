@@ -107,8 +107,14 @@ fn id(attempt: &Attempt, clock: Clock) -> String {
     let utc_ns = i128::from(attempt.end_ns()) + i128::from(clock.offset_ns);
     let millis = u64::try_from(utc_ns / 1_000_000).unwrap_or(0);
     let tuple = attempt.tuple();
-    let start = u128::from(attempt.start_ns & 0xffff_ffff_ffff);
-    let rest = start << 32 | u128::from(tuple.local_port) << 16 | u128::from(tuple.netns & 0xffff);
+    let start = match attempt.start_ns {
+        // Its beginning was not seen: what is its own is its other end, and the moment of its end.
+        0 => ((attempt.end_ns() % 1_000_000) << 16) | u64::from(tuple.remote_port),
+        seen => seen & 0xffff_ffff_ffff,
+    };
+    let rest = u128::from(start) << 32
+        | u128::from(tuple.local_port) << 16
+        | u128::from(tuple.netns & 0xffff);
     ulid::Ulid::from_parts(millis, rest).to_string()
 }
 
