@@ -31,6 +31,8 @@ use crate::{attribute::FullQueue, decode::Event, net};
 pub const GATHER_NS: u64 = 20_000_000;
 /// Further records of what goes on are so far apart.
 pub const APART_NS: u64 = 5_000_000_000;
+/// A listener that has ended is known so long: clients that it ignored may be judged after its end.
+const KNOWN_NS: u64 = 1_000_000_000;
 /// After so long without any, it is over: the next one is another.
 const OVER_NS: u64 = 15_000_000_000;
 /// Listeners watched at most.
@@ -53,7 +55,7 @@ pub struct Watched {
     pub found_at: Vec<Owner>,
     /// Its count of drops that is accounted for.
     drops: u32,
-    /// When it was last looked at, `CLOCK_MONOTONIC`.
+    /// When it was last looked at, or ended, `CLOCK_MONOTONIC`.
     looked_ns: u64,
     /// The look before that.
     before_ns: u64,
@@ -249,6 +251,7 @@ impl Listeners {
             return;
         };
         watched.listener.state = 0;
+        watched.looked_ns = now_ns;
         let listener = watched.listener;
         let held = std::mem::take(&mut watched.held);
         let since_ns = watched.before_ns;
@@ -262,8 +265,8 @@ impl Listeners {
         }
     }
 
-    /// Forgets listeners that have ended, once what they had turned away is told.
-    pub fn forget_ended(&mut self) {
+    /// Forgets listeners that ended some time before, once what they had turned away is told.
+    pub fn forget_ended(&mut self, now_ns: u64) {
         let untold = |sk: u64| {
             let mut incidents = self.incidents.iter();
             incidents.any(|(&(of, _), incident)| of == sk && incident.pending > 0)
@@ -271,7 +274,8 @@ impl Listeners {
         let ended: Vec<u64> = self
             .watched
             .iter()
-            .filter(|&(&sk, watched)| watched.listener.state == 0 && !untold(sk))
+            .filter(|(_, watched)| watched.has_ended())
+            .filter(|&(&sk, watched)| watched.looked_ns + KNOWN_NS < now_ns && !untold(sk))
             .map(|(&sk, _)| sk)
             .collect();
         for sk in ended {
@@ -417,6 +421,12 @@ impl Watched {
             resets: VecDeque::new(),
             counts: HashMap::new(),
         }
+    }
+
+    /// It listens no more.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.listener.state == 0
     }
 
     /// Its local end.

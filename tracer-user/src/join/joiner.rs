@@ -16,6 +16,7 @@ const TOLERANCE_NS: u64 = 2_000_000_000;
 const DELAY_NS: u64 = 100_000_000;
 
 type Tuple = (Option<Endpoint>, Endpoint);
+
 pub(super) struct Joiner<'a> {
     ends: &'a [End],
     /// Servers' ends by their addresses, and by their sequence number.

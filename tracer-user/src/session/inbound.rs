@@ -127,7 +127,7 @@ impl Inbound {
     pub(super) fn takers(&self, state: &State, tracker: &Tracker) -> Vec<Taker> {
         let tuple = &state.tuple;
         let watched = self.listeners.watched().filter_map(|(_, known)| {
-            let here = known.listener.netns == tuple.netns && known.listener.state != 0;
+            let here = known.listener.netns == tuple.netns && !known.has_ended();
             let match_ = here.then(|| closeness(known.local(), tuple)).flatten()?;
             let taker = || Taker {
                 inode: known.listener.inode,
@@ -171,7 +171,9 @@ impl Inbound {
     /// As [`Inbound::look`].
     pub(super) fn look_now(&mut self, hooks: &mut Hooks) -> anyhow::Result<()> {
         self.wanted = false;
-        let addresses: Vec<u64> = self.listeners.watched().map(|(sk, _)| sk).collect();
+        let watched = self.listeners.watched();
+        let open = watched.filter(|(_, known)| !known.has_ended());
+        let addresses: Vec<u64> = open.map(|(sk, _)| sk).collect();
         if !self.blind && !addresses.is_empty() {
             match hooks.look(&addresses)? {
                 Some(seen) => {
@@ -185,7 +187,7 @@ impl Inbound {
         self.looked_ns = clock::monotonic_ns()?;
         self.read_first_counters();
         self.await_nobody(hooks)?;
-        self.listeners.forget_ended();
+        self.listeners.forget_ended(self.looked_ns);
         Ok(())
     }
 
@@ -278,8 +280,13 @@ impl Inbound {
         let inode = known.map_or(0, |known| known.listener.inode);
         let answer = holders.of(inode, &known.map(likely).unwrap_or_default());
         let holder = answer.holders().first();
+        let now = holder.map(|holder| (holder.comm.clone(), holder.pid));
+        let then = || {
+            let owner = once_held(known?.creator.as_ref(), &known?.found_at)?;
+            Some((net::name(&owner.comm)?, owner.tgid))
+        };
         Ok(Some(FullQueue {
-            holder: holder.map(|holder| (holder.comm.clone(), holder.pid)),
+            holder: now.or_else(then),
             ..queue.clone()
         }))
     }
@@ -325,7 +332,7 @@ fn held(refusals: &Refusals, tracker: &Tracker, holders: &mut Holders) -> Held {
             missing: Some(
                 "a process that holds the listener: it has none, or had ended by then".to_owned(),
             ),
-            ..by_creator(refusals, tracker)
+            ..by_what_was(refusals, tracker)
         };
     }
     let mut answer = holders.of(inode, &likely);
@@ -347,7 +354,7 @@ fn held(refusals: &Refusals, tracker: &Tracker, holders: &mut Holders) -> Held {
         };
         return Held {
             missing: Some(why),
-            ..by_creator(refusals, tracker)
+            ..by_what_was(refusals, tracker)
         };
     };
     let process = as_now(named, tracker);
@@ -366,13 +373,23 @@ fn held(refusals: &Refusals, tracker: &Tracker, holders: &mut Holders) -> Held {
     }
 }
 
-/// The caller of `listen()`, as it was then.
-fn by_creator(refusals: &Refusals, tracker: &Tracker) -> Held {
-    let owner = refusals.creator.as_ref();
+/// The caller of `listen()`, else the one process that was found to hold it, as it was then.
+fn by_what_was(refusals: &Refusals, tracker: &Tracker) -> Held {
+    let owner = once_held(refusals.creator.as_ref(), &refusals.found_at);
     Held {
         process: owner.map(|owner| as_then(owner, tracker)),
         ..Held::default()
     }
+}
+
+/// Who held a listener that nobody holds any more. Of several that were found to, none is named.
+fn once_held<'a>(creator: Option<&'a Owner>, found_at: &'a [Owner]) -> Option<&'a Owner> {
+    let alone = || {
+        let (first, others) = found_at.split_first()?;
+        let alone = others.iter().all(|other| other.tgid == first.tgid);
+        alone.then_some(first)
+    };
+    creator.or_else(alone)
 }
 
 /// A process as it was when its identity was taken.
@@ -391,7 +408,7 @@ fn as_then(owner: &Owner, tracker: &Tracker) -> Process {
 
 /// Whose a listener is, as it was when that was seen.
 fn as_it_was(known: &Watched, tracker: &Tracker) -> Option<Process> {
-    let owner = known.creator.as_ref().or(known.found_at.first())?;
+    let owner = once_held(known.creator.as_ref(), &known.found_at)?;
     Some(as_then(owner, tracker))
 }
 

@@ -161,12 +161,13 @@ impl Listeners {
             let Some(known) = self.watched.get_mut(&sk) else {
                 continue;
             };
-            if known.listener.state == 0 {
+            if known.has_ended() {
                 continue;
             }
             if known.listener.inode != now.inode || now.state != LISTEN {
                 // The socket is gone, and its end was not seen.
                 known.listener.state = 0;
+                known.looked_ns = look.time_ns;
                 continue;
             }
             let drops = now.drops.wrapping_sub(known.drops);

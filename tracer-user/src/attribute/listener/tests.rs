@@ -387,13 +387,17 @@ fn what_a_listener_turned_away_is_told_after_its_end() {
     let last = listeners.last_look(event).unwrap();
     listeners.look(&look(2 * SECOND, &[last], Some(counters(4, 4, 0, 0))));
     listeners.observe(&ended);
-    listeners.forget_ended();
+    listeners.forget_ended(60 * SECOND);
     let due = listeners.due(2 * SECOND);
     assert_eq!(
         (due[0].turned_away, due[0].creator.unwrap().tgid),
         (4, 4242)
     );
-    listeners.forget_ended();
+    // Who waited until then is judged a moment later.
+    listeners.forget_ended(2 * SECOND + 20_000_000);
+    let remote = SocketAddr::new(net::address(ip(1)), 80);
+    assert_eq!(listeners.full(remote, &(SECOND..=2 * SECOND)).len(), 1);
+    listeners.forget_ended(4 * SECOND);
     assert_eq!(listeners.watched().count(), 0);
 }
 
@@ -425,7 +429,7 @@ fn another_listener_at_the_same_address_is_another() {
 fn a_socket_that_is_gone_gives_nothing() {
     let mut listeners = watching();
     listeners.look(&look(2 * SECOND, &[(SK, Listener::ZERO)], None));
-    listeners.forget_ended();
+    listeners.forget_ended(4 * SECOND);
     assert_eq!(listeners.watched().count(), 0);
     assert_eq!(listeners.due(u64::MAX), []);
 }
