@@ -1,4 +1,4 @@
-//! `tcpwhy report`: the story of traces that the real binary recorded, and of broken ones.
+//! `tcpwhy report`: the story of a recorded trace, and of broken ones.
 
 // A panic is how a test fails.
 #![allow(clippy::unwrap_used)]
@@ -7,44 +7,19 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::Command,
 };
 
 use serde_json::Value;
 use tests::{
-    client::{self, CommandLine, Daemon},
-    lock::Host,
-    net::{Lab, Place},
-    recorder::{Directory, failures, record, records},
-    runner, tracer,
+    recorder::Directory,
+    report::{json, run, text},
+    tracer,
 };
-use tracer_user::record::Family;
 
 /// A trace of the first version that recorded any: an outage in a lab.
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/outage-v1.jsonl")
-}
-
-fn report(files: &[&Path], more: &[&str]) -> Output {
-    let mut command = Command::new(tracer::binary().unwrap());
-    command.arg("report").args(files).args(more);
-    command.stdin(Stdio::null()).env("TZ", "UTC");
-    command.output().unwrap()
-}
-
-fn text(done: &Output) -> String {
-    assert!(
-        done.status.success(),
-        "{}: {}",
-        done.status,
-        String::from_utf8_lossy(&done.stderr)
-    );
-    String::from_utf8(done.stdout.clone()).unwrap()
-}
-
-fn json(files: &[&Path], more: &[&str]) -> Value {
-    let more = [more, &["--format", "json"]].concat();
-    serde_json::from_str(&text(&report(files, &more))).unwrap()
 }
 
 /// Cause, severity, process, count and destination of each incident.
@@ -63,81 +38,6 @@ fn incidents(report: &Value) -> Vec<(String, String, String, u64, String)> {
         )
     };
     stories.iter().map(tell).collect()
-}
-
-fn connect(lab: &Lab, port: u16, times: u32) {
-    let line = format!("connect.py $s {port} --times {times}");
-    let line = CommandLine(&line);
-    let command = line.command(lab, Place::Client, Family::Ipv4, None);
-    client::run(line, command.unwrap()).unwrap();
-}
-
-fn backend(lab: &Lab, line: &'static str) -> Daemon {
-    let command = CommandLine(line).command(lab, Place::Server, Family::Ipv4, None);
-    Daemon::start(line, command.unwrap()).unwrap()
-}
-
-#[test]
-fn an_outage_is_told_incident_by_incident_and_nothing_else() {
-    runner::prepare().unwrap();
-    let _host = Host::shared().unwrap();
-    let (lab, directory) = (Lab::new().unwrap(), Directory::new("outage"));
-    let path = directory.join("trace.jsonl.gz");
-    let _first = backend(&lab, "listen.py 8081");
-    let second = backend(&lab, "listen.py 8082");
-    let recorder = record(&lab, &path, &["--all"]);
-    connect(&lab, 8081, 5);
-    connect(&lab, 8082, 5);
-    // A firewall rule appears.
-    let rule = "nft 'add table inet t; add chain inet t i { type filter hook input priority 0; }; \
-                add rule inet t i tcp dport 8081 drop'";
-    lab.sh(Place::Server, Family::Ipv4, rule).unwrap();
-    connect(&lab, 8081, 3);
-    connect(&lab, 8082, 5);
-    // The other backend is stopped.
-    drop(second);
-    connect(&lab, 8082, 4);
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    recorder.stop().unwrap();
-
-    let report = json(&[&path], &[]);
-    let address = lab.address(Place::Server, Family::Ipv4);
-    let expected = [
-        ("firewall-drop", 3, format!("{address}:8081")),
-        ("connection-refused", 4, format!("{address}:8082")),
-    ]
-    .map(|(cause, count, end)| {
-        let (severity, comm) = ("critical".to_owned(), "python3".to_owned());
-        (cause.to_owned(), severity, comm, count, end)
-    });
-    assert_eq!(incidents(&report), expected, "{report:#}");
-    let ids: Vec<&Value> = report["incidents"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|story| &story["incident"]["id"])
-        .collect();
-    assert!(ids[0].as_str().unwrap().ends_with("-001"), "{ids:?}");
-    assert!(ids[1].as_str().unwrap().ends_with("-002"), "{ids:?}");
-    assert_eq!(report["overview"]["failures"], 7);
-    assert_eq!(report["overview"]["connections"], 15);
-    assert_eq!(report["sources"][0]["cut_short"], false);
-    assert_eq!(report["sources"][0]["problems"], serde_json::json!([]));
-
-    // The times are those of the failures.
-    let written = records(&path);
-    let all = failures(&written);
-    let times: Vec<&str> = all.iter().map(|failure| failure.time.as_str()).collect();
-    assert_eq!(report["overview"]["first"], times[0]);
-    assert_eq!(report["overview"]["last"], times[6]);
-    assert_eq!(report["incidents"][1]["incident"]["first"], times[3]);
-
-    // One connection, and one incident.
-    let one = text(&self::report(&[&path], &["--connection", &all[5].id]));
-    assert!(one.contains("ONE CONNECTION"), "{one}");
-    let id = ids[1].as_str().unwrap();
-    let only = json(&[&path], &["--incident", id]);
-    assert_eq!(incidents(&only), expected[1..]);
 }
 
 #[test]
@@ -160,7 +60,7 @@ fn a_trace_of_the_first_version_is_still_read() {
     );
     assert_eq!(report["overview"]["hosts"], serde_json::json!(["web1"]));
     assert_eq!(report["sources"][0]["problems"], serde_json::json!([]));
-    let told = text(&self::report(&[&fixture()], &[]));
+    let told = text(&[&fixture()], &[]);
     for part in [
         "2 incidents, 9 failures, ",
         "on web1",
@@ -193,7 +93,7 @@ fn other_forms_and_places_to_go_to() {
     let directory = Directory::new("forms");
     let (fixture, out) = (fixture(), directory.join("out.md"));
     let arguments = ["--format", "markdown", "-o", out.to_str().unwrap()];
-    assert!(text(&report(&[&fixture], &arguments)).is_empty());
+    assert!(text(&[&fixture], &arguments).is_empty());
     let markdown = fs::read_to_string(&out).unwrap();
     assert!(markdown.contains("## F-2026"), "{markdown}");
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&out).unwrap().permissions());
@@ -237,7 +137,7 @@ fn broken_traces_are_told_and_read_as_far_as_they_go() {
     fs::write(directory.join("binary"), [0u8, 159, 146, 150].repeat(1000)).unwrap();
     fs::write(directory.join("half.gz"), [0x1f, 0x8b, 8, 0, 0]).unwrap();
     for name in ["empty", "binary", "half.gz", "nowhere", "."] {
-        let done = report(&[&directory.join(name)], &[]);
+        let done = run(&[&directory.join(name)], &[]);
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         assert_eq!(done.status.code(), Some(1), "{name}: {said}");
         assert_eq!(said.lines().count(), 1, "{name}: {said}");
@@ -247,7 +147,7 @@ fn broken_traces_are_told_and_read_as_far_as_they_go() {
         &["--incident", "F-20000101-001"][..],
         &["--connection", "nothing"],
     ] {
-        let done = report(&[&fixture()], arguments);
+        let done = run(&[&fixture()], arguments);
         assert_eq!(done.status.code(), Some(1), "{arguments:?}");
     }
     for arguments in [
