@@ -12,9 +12,12 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
+
+import md5
 
 IPPROTO_MPTCP = 262
 
@@ -38,6 +41,9 @@ def arguments():
     parser.add_argument("--thread", help="connect in a thread of this name")
     parser.add_argument("--mptcp", action="store_true")
     parser.add_argument("--fastopen", action="store_true")
+    parser.add_argument("--ttl", type=int, help="so many routers at most")
+    parser.add_argument("--md5", action="store_true", help="sign with a key that nobody else has")
+    parser.add_argument("--meanwhile", help="a command, half a second after the first SYN")
     parser.add_argument("--mapped", action="store_true", help="IPv6 socket, IPv4-mapped address")
     parser.add_argument("--stay", action="store_true", help="stay until killed")
     parser.add_argument("--close", action="store_true", help="quiet loop: only totals are printed")
@@ -51,6 +57,12 @@ def new_socket(args):
     if args.bind:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("::" if v6 else "0.0.0.0", args.bind))
+    if args.ttl and v6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, args.ttl)
+    elif args.ttl:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, args.ttl)
+    if args.md5:
+        md5.sign(sock, args.address, b"another key")
     if args.timeout:
         sock.settimeout(args.timeout)
     if args.nonblock:
@@ -120,8 +132,15 @@ def kill_later(seconds):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def run_later(command):
+    time.sleep(0.5)
+    subprocess.run(["sh", "-euc", command], check=True, stdout=subprocess.DEVNULL)
+
+
 def main():
     args = arguments()
+    if args.meanwhile:
+        threading.Thread(target=run_later, args=(args.meanwhile,), daemon=True).start()
     if args.kill:
         threading.Thread(target=kill_later, args=(args.kill,), daemon=True).start()
     if args.alarm:

@@ -4,10 +4,10 @@ on that one only (:: is then IPv6 alone). Prints one line once it listens."""
 import argparse
 import signal
 import socket
-import struct
+
+import md5
 
 HTTP = b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-TCP_MD5SIG = 14
 
 
 def arguments():
@@ -22,19 +22,6 @@ def arguments():
     return parser.parse_args()
 
 
-def demand_signature(sock, address):
-    """struct tcp_md5sig (include/uapi/linux/tcp.h), with a key that the client does not have."""
-    if ":" in address:
-        packed = socket.inet_pton(socket.AF_INET6, address)
-    else:
-        packed = bytes(10) + b"\xff\xff" + socket.inet_pton(socket.AF_INET, address)
-    end = struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, packed, 0).ljust(128, b"\0")
-    key = b"secret"
-    sock.setsockopt(
-        socket.IPPROTO_TCP, TCP_MD5SIG, end + struct.pack("=BBHi80s", 0, 0, len(key), 0, key)
-    )
-
-
 def main():
     args = arguments()
     address = args.on or "::"
@@ -45,7 +32,7 @@ def main():
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind((address, args.port))
     if args.md5:
-        demand_signature(sock, args.md5)
+        md5.sign(sock, args.md5, b"secret")
     sock.listen(args.backlog)
     print("listening", flush=True)
     if args.stuck:

@@ -1,17 +1,21 @@
 """A connection that comes up, and then breaks. With --serve PORT the other end of it, which the first
-byte tells what to do. The client prints the errno that it got, as connect.py does."""
+byte tells what to do. The client prints the errno that it got, as connect.py does. With --mirror the
+two change their parts: the end that was accepted is the one that breaks."""
 
 import argparse
 import errno
 import json
+import os
+import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 
 LINGER_0 = struct.pack("ii", 1, 0)
-ABORT, UNREAD, CLOSE, READ, HOLD, SILENCE = b"a", b"u", b"c", b"r", b"h", b"s"
+ABORT, UNREAD, CLOSE, READ, HOLD, SILENCE, MIRROR = b"a", b"u", b"c", b"r", b"h", b"s", b"m"
 
 
 def drop(hook):
@@ -19,9 +23,14 @@ def drop(hook):
     subprocess.run(["nft", rule], check=True)
 
 
-def answer(peer, held):
-    held.append(peer)
+class Told(Exception):
+    pass
+
+
+def answer(peer):
     command = peer.recv(1)
+    if command == MIRROR:
+        return change_parts(peer)
     if command == ABORT:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_0)
     if command in (ABORT, UNREAD, CLOSE):
@@ -42,8 +51,33 @@ def serve(port):
     print("listening", flush=True)
     held = []
     while True:
-        peer, _ = sock.accept()
-        threading.Thread(target=answer, args=(peer, held), daemon=True).start()
+        held.append(sock.accept()[0])
+        threading.Thread(target=answer, args=(held[-1],), daemon=True).start()
+
+
+def change_parts(sock):
+    """The client's part, by the server; the client is told when it is over."""
+    name, client = bytes(iter(lambda: sock.recv(1)[0], ord("\n"))).decode().split()
+    try:
+        ENDS[name](sock)
+        sock.close()
+    except OSError:
+        pass
+    os.kill(int(client), signal.SIGUSR1)
+
+
+def mirror(sock, name):
+    """The server's part, by the client, until the server says that it is over."""
+    def told(_signal, _frame):
+        raise Told
+
+    signal.signal(signal.SIGUSR1, told)
+    try:
+        sock.sendall(MIRROR + f"{name} {os.getpid()}\n".encode())
+        answer(sock)
+        signal.pause()
+    except Told:
+        pass
 
 
 def limit(sock, milliseconds):
@@ -53,6 +87,59 @@ def limit(sock, milliseconds):
 def begin(sock, command, rest=b""):
     sock.sendall(command + rest)
     time.sleep(0.5)
+
+
+def break_link(sock):
+    """The cable is pulled at its other end: the router's."""
+    end = "toward-s" if "--serve" in sys.argv else "toward-c"
+    command = f"ip -n $router link set {end} down"
+    go_silent(sock, lambda: subprocess.run(command, shell=True, check=True))
+
+
+def drop_by_tc(sock):
+    tc = """tc qdisc add dev eth0 clsact
+        tc filter add dev eth0 egress protocol all bpf da bytecode '1,6 0 0 2'"""
+    go_silent(sock, lambda: subprocess.run(tc, shell=True, check=True))
+
+
+def take_down(sock):
+    go_silent(sock, lambda: subprocess.run("ip link set eth0 down", shell=True, check=True))
+
+
+def be_given_up(sock):
+    """It is closed with data that nobody acknowledges, beside others like it, at a moment when the
+    kernel bears no such connections. The lab knows that limit, which is the whole host's, and puts it
+    back; here it is lowered for one close() only."""
+    server = ("::1", sock.getsockname()[1]) if "--serve" in sys.argv else sock.getpeername()[:2]
+    others = [socket.create_connection(server) for _ in range(8)]
+    begin(sock, READ)
+    drop("output")
+    for one in (sock, *others):
+        one.sendall(b"x")
+    for other in others:
+        other.close()
+    # The kernel counts them ten times a second.
+    time.sleep(0.3)
+    before = limit_orphans(0)
+    try:
+        sock.close()
+    finally:
+        limit_orphans(before)
+
+
+def limit_orphans(number):
+    """The limit of the lab's own network namespace: what it was before."""
+    path = "/proc/sys/net/ipv4/tcp_max_orphans"
+    script = f"cat {path}; echo {int(number)} > {path}"
+    enter = ["nsenter", "-t", os.environ["lab_pid"], "-n", "sh", "-c", script]
+    return subprocess.run(enter, check=True, capture_output=True).stdout
+
+
+def send_large(sock):
+    begin(sock, READ)
+    limit(sock, 2500)
+    sock.sendall(bytes(1000))
+    sock.recv(1)
 
 
 def fill(sock):
@@ -121,6 +208,11 @@ ENDS = {
     "keepalive": stay_idle,
     "zero-window": fill,
     "killed": be_killed,
+    "breaks-link": break_link,
+    "drops-by-tc": drop_by_tc,
+    "sends-large": send_large,
+    "takes-down": take_down,
+    "is-given-up": be_given_up,
 }
 
 
@@ -130,12 +222,13 @@ def main():
     parser.add_argument("port", type=int)
     parser.add_argument("--serve", action="store_true")
     parser.add_argument("--end", choices=ENDS)
+    parser.add_argument("--mirror", action="store_true")
     args = parser.parse_args()
     if args.serve:
         serve(args.port)
     sock = socket.create_connection((args.address, args.port))
     try:
-        ENDS[args.end](sock)
+        mirror(sock, args.end) if args.mirror else ENDS[args.end](sock)
         sock.close()
     except OSError as error:
         print(json.dumps({"outcome": errno.errorcode[error.errno]}), flush=True)

@@ -1,6 +1,7 @@
 """Sends segments made by hand, and answers nothing: SYNs from one port after another, or others."""
 
 import argparse
+import signal
 import socket
 import struct
 import time
@@ -14,6 +15,7 @@ def arguments():
     parser.add_argument("port", type=int)
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--flags", default="syn", help="fin, syn, rst, ack, joined by commas")
+    parser.add_argument("--beside", action="store_true", help="a daemon: one line once all are sent")
     parser.add_argument("--wait", type=float, default=0, help="seconds before it ends")
     parser.add_argument("--fast", action="store_true", help="as fast as it can, not 500 a second")
     return parser.parse_args()
@@ -56,6 +58,9 @@ def send(args, flags):
 def main():
     args = arguments()
     send(args, args.flags)
+    if args.beside:
+        print("sent", flush=True)
+        signal.pause()
     time.sleep(args.wait)
 
 

@@ -4,13 +4,13 @@ use std::{fmt::Display, os::unix::process::ExitStatusExt, sync::OnceLock};
 
 use tracer_user::{
     kernel::Kernel,
-    record::{Direction, Drop, Failure, Match, MatchedBy, Phase, Role},
+    record::{Confidence, Direction, Drop, Failure, Match, MatchedBy, Phase, Role},
 };
 
 use crate::{
     client::Story,
     net::{Lab, Place},
-    scenario::{Dropped, Inbound, Local, Scenario},
+    scenario::{Accepted, Dropped, Inbound, Local, Scenario},
 };
 
 /// Something that is not as it must be.
@@ -142,9 +142,16 @@ fn is_inbound(failure: &Failure, lab: &Lab) -> bool {
         && failure.socket.netns.is_some_and(|netns| lab.holds(netns))
 }
 
-/// Whether all that the listener turned away is told.
+/// Whether all that the listener turned away is told, and how the connection ended that it accepted.
 #[must_use]
 pub fn is_all_told(scenario: &Scenario, lab: &Lab, story: &Story, all: &[&Failure]) -> bool {
+    if let Some(wanted) = &scenario.row.server
+        && !all
+            .iter()
+            .any(|failure| is_end(wanted, scenario, lab, failure))
+    {
+        return false;
+    }
     let mut wanted = scenario.row.inbound.iter().zip(&story.counted);
     wanted.all(|(inbound, counted)| told(lab, inbound.cause, all).1 >= *counted.start())
 }
@@ -180,31 +187,49 @@ pub fn inbound(scenario: &Scenario, lab: &Lab, story: &Story, all: &[&Failure]) 
     findings.0
 }
 
-/// What tcpwhy said of the server's own ends of connections: whose they are, and the cause that the
-/// row names. When a scenario ends, its server leaves what it had not accepted or not read.
+/// A connection that the server accepted, and that failed.
+fn is_accepted(failure: &Failure, lab: &Lab) -> bool {
+    failure.direction == Direction::Inbound
+        && failure.phase != Phase::Handshake
+        && failure.socket.netns == Some(lab.inode(Place::Server))
+}
+
+/// Whether a record tells of the server's end what the row says.
+fn is_end(wanted: &Accepted, scenario: &Scenario, lab: &Lab, failure: &Failure) -> bool {
+    let (process, socket) = (failure.process.as_ref(), &failure.socket);
+    let local = socket.local.as_ref().and_then(|local| local.port);
+    is_accepted(failure, lab)
+        && process.is_some_and(|it| it.role == Some(Role::Acceptor))
+        && is_one_of(wanted.cause, &failure.cause)
+        && is_one_of(wanted.errno, failure.errno.as_deref().unwrap_or_default())
+        && local == Some(scenario.row.remote.1)
+        && socket.remote.addr == lab.address(Place::Client, scenario.family)
+        && failure.confidence != Confidence::Unknown
+}
+
+/// What tcpwhy said of the server's own ends of connections: whose they are, and what the row names.
+/// When a scenario ends, its server leaves what it had not accepted or not read.
 #[must_use]
 pub fn accepted(scenario: &Scenario, lab: &Lab, story: &Story, all: &[&Failure]) -> Vec<Mismatch> {
     let mut findings = Findings::default();
-    let netns = lab.inode(Place::Server);
-    let mut told = false;
-    for failure in all.iter().filter(|failure| {
-        failure.direction == Direction::Inbound
-            && failure.phase != Phase::Handshake
-            && failure.socket.netns == Some(netns)
-    }) {
+    let mut got = Vec::new();
+    for failure in all.iter().filter(|failure| is_accepted(failure, lab)) {
         let process = failure.process.as_ref();
         let right = process.is_none_or(|it| story.daemons.contains(&it.pid));
-        findings.check(
-            right,
-            "holder",
-            format!("{:?}", story.daemons),
-            format!("{process:?}"),
-        );
-        let accepted = process.is_some_and(|it| it.role == Some(Role::Acceptor));
-        told |= accepted && scenario.row.server == Some(failure.cause.as_str());
+        let daemons = format!("{:?}", story.daemons);
+        findings.check(right, "holder", daemons, format!("{process:?}"));
+        let role = process.and_then(|it| it.role);
+        got.push(format!(
+            "{} {:?} {role:?}: {}",
+            failure.cause, failure.errno, failure.summary
+        ));
     }
-    if let Some(cause) = scenario.row.server {
-        findings.check(told, "of the server's end", cause, "nothing");
+    if let Some(wanted) = &scenario.row.server {
+        let told = all
+            .iter()
+            .any(|failure| is_end(wanted, scenario, lab, failure));
+        let expected = format!("{} {}, an acceptor's", wanted.cause, wanted.errno);
+        findings.check(told, "of the server's end", expected, got.join("; "));
     }
     findings.0
 }

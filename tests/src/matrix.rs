@@ -116,7 +116,7 @@ fn expected(scenario: &Scenario) -> Vec<(&'static str, String)> {
         sides.push((LISTENER, all.join("; ")));
     }
     if let Some(accepted) = row.server {
-        sides.push((ACCEPTED, said(accepted, "", "")));
+        sides.push((ACCEPTED, said(accepted.cause, accepted.errno, "")));
     }
     if sides.is_empty() {
         sides.push((CLIENT, "nothing".to_owned()));
@@ -180,6 +180,7 @@ fn sure(sure: Sure) -> &'static str {
         Sure::Certain => "certain",
         Sure::Likely => "likely",
         Sure::Either => "",
+        Sure::Unknown => "unknown",
     }
 }
 

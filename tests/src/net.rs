@@ -162,6 +162,8 @@ impl Lab {
                 "iptables_nft",
                 if v6 { "ip6tables-nft" } else { "iptables-nft" }.to_owned(),
             ),
+            ("lab_pid", std::process::id().to_string()),
+            ("router", self.netns(Place::Router)),
             ("small", if v6 { "90" } else { "60" }.to_owned()),
         ]
     }

@@ -17,7 +17,7 @@ use crate::{
     client::{self, CommandLine, Daemon, Story},
     judge::{self, Mismatch},
     net::{Lab, Place},
-    scenario::{Block, Count, Inbound, Scenario, Step},
+    scenario::{Block, Count, HostLimit, Inbound, Scenario, Step},
     shell,
     tracer::{self, Tracer},
 };
@@ -134,7 +134,7 @@ fn wait_for_listener(
 #[derive(Debug)]
 struct Stage {
     daemons: Vec<Daemon>,
-    _limit: Option<Limit>,
+    _limit: Option<Lowered>,
     blocked: Blocked,
 }
 
@@ -159,7 +159,7 @@ impl Stage {
                 }
             }
         }
-        let limit = row.exclusive.then(Limit::conntrack).transpose()?;
+        let limit = row.limit.map(Lowered::lower).transpose()?;
         Ok(Self {
             daemons,
             _limit: limit,
@@ -169,7 +169,7 @@ impl Stage {
 
     /// Runs the client.
     fn play(&self, scenario: &Scenario, lab: &Lab) -> Result<Story> {
-        let line = CommandLine(scenario.row.client);
+        let line = CommandLine(&scenario.row.client);
         let cgroup = self.blocked.procs(Place::Client);
         let command = line.command(lab, Place::Client, scenario.family, cgroup.as_deref())?;
         let mut story = client::run(line, command)?;
@@ -252,26 +252,30 @@ impl Blocked {
     }
 }
 
-/// The host's conntrack limit, lowered to one connection and restored when dropped.
+/// A limit of the whole host that a scenario lowers; put back when dropped.
 #[derive(Debug)]
-struct Limit;
+struct Lowered;
 
-const CONNTRACK_MAX: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
+/// What the limit was: its file and its value, while it is lowered.
+static LIMIT_WAS: Mutex<Option<(&str, String)>> = Mutex::new(None);
 
-/// What the limit was, while it is lowered.
-static CONNTRACK_WAS: Mutex<Option<String>> = Mutex::new(None);
-
-impl Limit {
-    fn conntrack() -> Result<Self> {
-        let before = std::fs::read_to_string(CONNTRACK_MAX)?;
-        *CONNTRACK_WAS.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-        let limit = Self;
-        std::fs::write(CONNTRACK_MAX, "1").context("cannot lower nf_conntrack_max")?;
-        Ok(limit)
+impl Lowered {
+    fn lower(limit: HostLimit) -> Result<Self> {
+        let (path, value) = match limit {
+            HostLimit::Conntrack => ("/proc/sys/net/netfilter/nf_conntrack_max", Some("1")),
+            HostLimit::Orphans => ("/proc/sys/net/ipv4/tcp_max_orphans", None),
+        };
+        let before = std::fs::read_to_string(path)?;
+        *LIMIT_WAS.lock().unwrap_or_else(PoisonError::into_inner) = Some((path, before));
+        let lowered = Self;
+        if let Some(value) = value {
+            std::fs::write(path, value).with_context(|| format!("cannot lower {path}"))?;
+        }
+        Ok(lowered)
     }
 }
 
-impl Drop for Limit {
+impl Drop for Lowered {
     fn drop(&mut self) {
         restore();
     }
@@ -279,16 +283,14 @@ impl Drop for Limit {
 
 /// Puts back what a scenario changed on the whole host: also for an end by signal.
 pub fn restore() {
-    let was = CONNTRACK_WAS
+    let was = LIMIT_WAS
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take();
-    let Some(before) = was else { return };
-    if let Err(error) = std::fs::write(CONNTRACK_MAX, before.trim()) {
-        eprintln!(
-            "cannot restore {CONNTRACK_MAX} to {}: {error}",
-            before.trim()
-        );
+    let Some((path, before)) = was else { return };
+    let before = before.trim();
+    if let Err(error) = std::fs::write(path, before) {
+        eprintln!("cannot restore {path} to {before}: {error}");
     }
 }
 

@@ -19,7 +19,7 @@ use tracer_ebpf::{
 
 use self::{book::Book, script::Script};
 use crate::{
-    attribute::{Attempt, HOLD_NS, Tracker, is_open},
+    attribute::{self, Attempt, HOLD_NS, Tracker, is_open},
     clock::{self, Clock},
     compose,
     decode::{Event, Names, decode, wire},
@@ -267,7 +267,12 @@ impl Session {
             Some(Question::Identity { tgid, started_ns }) => self.identify(tgid, started_ns),
             Some(Question::Holder(owner)) => self.identify_holder(&owner),
             Some(Question::Route(unsent)) => self.ask_route(&unsent),
-            Some(Question::Owner(state)) => self.streams.failed(state),
+            Some(Question::Owner(state)) => {
+                if attribute::never_left(&state) {
+                    self.ask_route_of(&state);
+                }
+                self.streams.failed(state);
+            }
             None => {}
         }
         Ok(())
@@ -294,12 +299,22 @@ impl Session {
 
     fn ask_route(&mut self, unsent: &Unsent) {
         let (sk, start_ns) = (unsent.head.sk, unsent.head.attempt_ns);
-        let tgid = self
-            .tracker
-            .owner(sk, start_ns)
-            .map_or(0, |owner| owner.tgid);
-        let answer = self.routes.ask(unsent, tgid);
+        let answer = self.routes.ask(unsent, self.owner_of(sk, start_ns));
         self.tracker.route_answer(sk, start_ns, answer);
+    }
+
+    /// What the route lookup says of a connection whose last segments never left this host.
+    fn ask_route_of(&mut self, state: &State) {
+        let (sk, start_ns) = (state.head.sk, state.head.attempt_ns);
+        let tgid = self.owner_of(sk, start_ns);
+        let answer = self.routes.ask_plainly(&state.tuple, tgid);
+        self.tracker.route_answer(sk, start_ns, answer);
+    }
+
+    /// Thread-group id of who owns an attempt that has ended; 0 where nobody is known.
+    fn owner_of(&self, sk: u64, start_ns: u64) -> u32 {
+        let owner = self.tracker.owner(sk, start_ns);
+        owner.map_or(0, |owner| owner.tgid)
     }
 
     fn show_event(

@@ -4,7 +4,7 @@ use tracer_ebpf::event::{
     self, Head, Owner, State, Stream, Wire, kind, owner_flag, seen_by, stream_flag,
 };
 use tracer_user::{
-    attribute::{self, Attempt, Tracker},
+    attribute::{self, Attempt, RouteAnswer, Tracker},
     decode::{Event, Place},
     diagnose::{Outcome, Places, Verdict, diagnose},
     record::{Confidence, Direction, Severity},
@@ -254,4 +254,38 @@ fn an_ordinary_end_is_no_failure_and_is_forgotten() {
     closed.seen_by = seen_by::LATER;
     tracker.observe(Event::State(Box::new(closed)));
     assert!(tracker.due(u64::MAX).is_empty());
+}
+
+/// Data waits, though the peer's window is open and nothing is under way.
+fn stuck_here(err: i32) -> State {
+    let mut stuck = state(ESTABLISHED, err);
+    stuck.write_seq += 7;
+    stuck.stream.probes_out = 3;
+    stuck.stream.user_timeout_ms = 1500;
+    stuck
+}
+
+#[test]
+fn what_never_left_for_want_of_a_route_is_no_silence_and_no_icmp() {
+    for err in [libc::ETIMEDOUT, libc::ENETUNREACH] {
+        let mut attempt = ended(stuck_here(err), vec![]);
+        attempt.route = Some(RouteAnswer::Refused(libc::ENETUNREACH));
+        let verdict = judged(&attempt);
+        assert_eq!(verdict.finding.cause, "no-route");
+        assert_eq!(verdict.finding.confidence, Confidence::Likely);
+        assert_eq!(verdict.errno, Some(err));
+    }
+    let mut attempt = ended(stuck_here(libc::ETIMEDOUT), vec![]);
+    attempt.route = Some(RouteAnswer::Found);
+    assert_eq!(judged(&attempt).finding.cause, "user-timeout");
+}
+
+#[test]
+fn what_waits_for_the_peers_window_has_not_met_a_missing_route() {
+    let mut full = stuck_here(libc::ETIMEDOUT);
+    full.stream.send_window = 0;
+    assert!(!attribute::never_left(&full));
+    let mut attempt = ended(full, vec![]);
+    attempt.route = Some(RouteAnswer::Refused(libc::ENETUNREACH));
+    assert_eq!(judged(&attempt).finding.cause, "zero-window-timeout");
 }

@@ -438,6 +438,31 @@ fn retransmit(time_ns: u64) -> Event {
 }
 
 #[test]
+fn a_route_that_goes_while_it_connects_is_no_icmp_error() {
+    for (again, sure) in [
+        (libc::ENETUNREACH, Confidence::Certain),
+        (libc::EHOSTUNREACH, Confidence::Likely),
+    ] {
+        let mut refused = retransmit(T + SECOND);
+        if let Event::Retransmit(event) = &mut refused {
+            event.err = -again;
+        }
+        let events = vec![
+            attempt(),
+            refused,
+            end(T + 3 * SECOND, libc::ENETUNREACH, 2),
+        ];
+        assert_eq!(cause(events), ("no-route", sure));
+    }
+    let sent = vec![
+        attempt(),
+        retransmit(T + SECOND),
+        end(T + 3 * SECOND, libc::ENETUNREACH, 2),
+    ];
+    assert_eq!(cause(sent), ("icmp-unreachable", Confidence::Likely));
+}
+
+#[test]
 fn an_end_that_was_told_late_is_a_failure_all_the_same() {
     let at = |n| loose_drop(T + n, ISN, "NETFILTER_DROP", "nft_do_chain", Some("input"));
     let events = vec![

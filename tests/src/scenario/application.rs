@@ -91,6 +91,17 @@ fn given_up() -> Vec<Row> {
         .told("ECONNREFUSED")
         .fails("firewall-reject|abandoned", "|ECONNREFUSED", Either)
         .stuck_on("|firewall-reject"),
+        row(
+            "72",
+            "killed-by-ss-while-connecting",
+            "ss -K before an answer",
+        )
+        .nft(Server, "input", DROP)
+        .client(
+            "connect.py $s 8080 --meanwhile 'ss -K dport = :8080'",
+            ("s", 8080),
+        )
+        .fails("killed-by-admin", "ECONNABORTED", Either),
         row("73", "killed-while-connecting", "SIGKILL before an answer")
             .nft(Server, "input", DROP)
             .client("connect.py $s 8080 --kill 0.5", ("s", 8080))

@@ -1,6 +1,6 @@
 //! Netfilter: nftables and iptables-legacy, at every hook, at the client, a router and the server.
 
-use super::row::{Row, Sure::*, row};
+use super::row::{HostLimit, Row, Sure::*, row};
 use crate::net::Place::*;
 
 const NFT: &str = "NETFILTER_DROP@nft_do_chain";
@@ -324,7 +324,7 @@ fn conntrack() -> Vec<Row> {
             .fails("conntrack-invalid", "ETIMEDOUT", Either)
             .dropped(NFT, "output", Server, "tuple"),
         row("61", "conntrack-full", "the server's table has no room")
-            .exclusive()
+            .lowers(HostLimit::Conntrack)
             .daemon(Server, "listen.py 7070 --hold")
             .nft(Server, "input", "ct state established accept")
             .daemon(Server, "connect.py $lo 7070 --keep --stay")

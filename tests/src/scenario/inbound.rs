@@ -68,6 +68,13 @@ fn queues() -> Vec<Row> {
             .only_inbound()
             .turns_away("syn-queue-full", Counter("TcpExtTCPReqQFullDrop"), Either)
             .turns_away("handshake-incomplete", Between(4, 5), Likely),
+        row("71", "syn-queue-full-client", "a client among a SYN flood")
+            .on(Server, cookies(0))
+            .nft(Client, "output", NO_RST)
+            .daemon(Server, "listen.py 8080 --backlog 4")
+            .daemon(Client, "syn.py $s 8080 --count 50 --beside")
+            .fails("syn-queue-full", "ETIMEDOUT", Likely)
+            .turns_away("syn-queue-full", Counter("TcpExtTCPReqQFullDrop"), Either),
         row("71", "syn-flood-cookies", "a SYN flood with SYN cookies")
             .on(Server, cookies(1))
             .on(Server, "echo 1 > /proc/sys/net/ipv4/tcp_synack_retries")
@@ -112,6 +119,32 @@ fn handshakes() -> Vec<Row> {
             Certain,
         )
         .by_reason("TCP_MD5NOTFOUND"),
+        row(
+            "80",
+            "md5-unexpected",
+            "the client signs, and the listener knows of no key",
+        )
+        .daemon(Server, "listen.py 8080")
+        .client("connect.py $s 8080 --md5", ("s", 8080))
+        .fails("handshake-rejected", "ETIMEDOUT", Either)
+        .dropped("TCP_MD5UNEXPECTED", "", Server, "tuple|listener")
+        .turns_away(
+            "handshake-rejected",
+            Counter("TcpExtTCPMD5Unexpected"),
+            Certain,
+        )
+        .by_reason("TCP_MD5UNEXPECTED"),
+        row("80", "md5-wrong", "the two have different keys")
+            .daemon(Server, "listen.py 8080 --md5 $c")
+            .client("connect.py $s 8080 --md5", ("s", 8080))
+            .fails("handshake-rejected", "ETIMEDOUT", Either)
+            .dropped("TCP_MD5FAILURE", "", Server, "tuple|listener")
+            .turns_away(
+                "handshake-rejected",
+                Counter("TcpExtTCPMD5Failure"),
+                Certain,
+            )
+            .by_reason("TCP_MD5FAILURE"),
         row("42", "syn-and-fin", "flags that make no sense")
             .nft(Client, "output", NO_RST)
             .daemon(Server, "listen.py 8080")

@@ -4,7 +4,7 @@ use super::row::{Block, Row, Sure::*, row};
 use crate::net::Place::*;
 
 pub(super) fn rows() -> Vec<Row> {
-    [traffic_control(), down(), silence()].concat()
+    [traffic_control(), down(), silence(), beyond()].concat()
 }
 
 fn dropped(number: &'static str, name: &'static str, about: &'static str) -> Row {
@@ -114,8 +114,68 @@ fn silence() -> Vec<Row> {
         )
         .daemon(Client, "swallow.py out0")
         .on(Client, "ip link set out0 up; $ip route replace $s dev out0"),
+        row(
+            "–",
+            "tun-stuck",
+            "a tunnel's process does not read: its ring is full",
+        )
+        .daemon(Client, "swallow.py out0")
+        .on(
+            Client,
+            "ip link set out0 up txqueuelen 1; $ip route replace $s dev out0",
+        )
+        .fails("unknown", "ETIMEDOUT", Unknown)
+        .dropped("FULL_RING", "", Client, "tuple"),
         silent("83", "no-answer-fastopen", "the same with TCP Fast Open")
             .tc(Server, "eth0", "ingress", 4)
             .client("connect.py $s 8080 --fastopen", ("s", 8080)),
+    ]
+}
+
+/// What a router says, or does, that is not this host: its kernel knows no more than what came back.
+fn beyond() -> Vec<Row> {
+    let said = |name, about, what| row("–", name, about).daemon(Router, what);
+    vec![
+        row(
+            "–",
+            "ttl-exceeded",
+            "more routers on the way than IP_TTL allows",
+        )
+        .client("connect.py $s 8080 --ttl 1", ("s", 8080))
+        .fails("icmp-unreachable", "EHOSTUNREACH", Either),
+        said(
+            "beyond-unreachable",
+            "a router says that the host is unreachable",
+            "beyond.py syn-unreachable",
+        )
+        .fails("icmp-unreachable", "EHOSTUNREACH", Likely),
+        said(
+            "beyond-prohibited",
+            "a router prohibits it: the errno is that of an unreachable host",
+            "beyond.py syn-prohibited",
+        )
+        .v4()
+        .fails("icmp-unreachable", "EHOSTUNREACH", Likely),
+        said(
+            "beyond-prohibited-v6",
+            "a router prohibits it",
+            "beyond.py syn-prohibited",
+        )
+        .v6()
+        .fails("firewall-reject", "EACCES", Likely),
+        said(
+            "beyond-port",
+            "a firewall says that the port is unreachable",
+            "beyond.py syn-port",
+        )
+        .fails("firewall-reject", "ECONNREFUSED", Likely),
+        said(
+            "damaged-answer",
+            "the SYN-ACK is damaged on the way",
+            "beyond.py synack",
+        )
+        .daemon(Server, "listen.py 8080")
+        .fails("bad-segments", "ETIMEDOUT", Either)
+        .dropped("TCP_CSUM", "", Client, "socket"),
     ]
 }

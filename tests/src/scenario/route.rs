@@ -20,6 +20,13 @@ fn here() -> Vec<Row> {
         )
         .on(Client, "ip link set eth0 down")
         .fails("no-route|link-down", "ENETUNREACH", Either),
+        row("–", "route-vanishes", "the route goes after the first SYN")
+            .tc(Server, "eth0", "ingress", 4)
+            .client(
+                "connect.py $s 8080 --meanwhile '$ip route del default'",
+                ("s", 8080),
+            )
+            .fails("no-route", "ETIMEDOUT|ENETUNREACH", Either),
         refused("12", "route-blackhole", "a blackhole route")
             .on(Client, "$ip route add blackhole $s")
             .fails("route-blackhole", "EINVAL", Either),

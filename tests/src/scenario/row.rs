@@ -22,6 +22,15 @@ pub enum Block {
     XdpNative,
 }
 
+/// A limit that the kernel has once for all network namespaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostLimit {
+    /// Tracked connections: one at most, while the client runs.
+    Conntrack,
+    /// Connections that nobody has open any more: the client lowers it for a moment.
+    Orphans,
+}
+
 /// How sure the verdict must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sure {
@@ -31,6 +40,8 @@ pub enum Sure {
     Likely,
     /// Either.
     Either,
+    /// `unknown`: nothing explains it.
+    Unknown,
 }
 
 impl Sure {
@@ -40,6 +51,7 @@ impl Sure {
         match self {
             Self::Certain => confidence == Confidence::Certain,
             Self::Likely => confidence == Confidence::Likely,
+            Self::Unknown => confidence == Confidence::Unknown,
             Self::Either => confidence != Confidence::Unknown,
         }
     }
@@ -97,6 +109,15 @@ pub struct Inbound {
     pub reason: &'static str,
 }
 
+/// What must be said of the connection that the server accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted {
+    /// The cause that must be named.
+    pub cause: &'static str,
+    /// The errno that must be named; empty where the application gets none.
+    pub errno: &'static str,
+}
+
 /// Something that is done before the client starts, in the order of the row.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -113,11 +134,11 @@ pub struct Row {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) families: &'static [Family],
-    pub(crate) exclusive: bool,
+    pub(crate) limit: Option<HostLimit>,
     pub(crate) alone: bool,
     pub(crate) steps: Vec<Step>,
     pub(crate) block: Option<Block>,
-    pub(crate) client: &'static str,
+    pub(crate) client: String,
     pub(crate) remote: (&'static str, u16),
     pub(crate) cause: &'static str,
     pub(crate) errno: [&'static str; 2],
@@ -132,7 +153,7 @@ pub struct Row {
     pub(crate) mapped: bool,
     pub(crate) exit: i32,
     pub(crate) phase: Phase,
-    pub(crate) server: Option<&'static str>,
+    pub(crate) server: Option<Accepted>,
     pub(crate) says: &'static str,
     pub(crate) rule: &'static str,
     pub(crate) inbound: Vec<Inbound>,
@@ -146,11 +167,11 @@ pub(super) fn row(number: &'static str, name: &'static str, about: &'static str)
         name,
         about,
         families: &[Family::Ipv4, Family::Ipv6],
-        exclusive: false,
+        limit: None,
         alone: false,
         steps: Vec::new(),
         block: None,
-        client: "connect.py $s 8080",
+        client: "connect.py $s 8080".to_owned(),
         remote: ("s", 8080),
         cause: "",
         errno: [""; 2],
@@ -240,8 +261,8 @@ impl Row {
     }
 
     /// The client's command line, and the remote end it names (a variable of the lab).
-    pub(super) fn client(mut self, line: &'static str, remote: (&'static str, u16)) -> Self {
-        (self.client, self.remote) = (line, remote);
+    pub(super) fn client(mut self, line: impl Into<String>, remote: (&'static str, u16)) -> Self {
+        (self.client, self.remote) = (line.into(), remote);
         self
     }
 
@@ -257,15 +278,21 @@ impl Row {
         self
     }
 
+    /// IPv6 only.
+    pub(super) fn v6(mut self) -> Self {
+        self.families = &[Family::Ipv6];
+        self
+    }
+
     /// No other lab runs beside it.
     pub(super) fn alone(mut self) -> Self {
         self.alone = true;
         self
     }
 
-    /// Lowers the host's limit of connection tracking: no other lab runs beside it.
-    pub(super) fn exclusive(mut self) -> Self {
-        self.exclusive = true;
+    /// A limit of the whole host is lowered: no other lab runs beside it.
+    pub(super) fn lowers(mut self, limit: HostLimit) -> Self {
+        self.limit = Some(limit);
         self
     }
 }
@@ -354,9 +381,9 @@ impl Row {
         self
     }
 
-    /// The cause that the server's own end of it must be given, too.
-    pub(super) fn server_tells(mut self, cause: &'static str) -> Self {
-        self.server = Some(cause);
+    /// The cause and the errno that the server's own end of it must be given, too.
+    pub(super) fn server_tells(mut self, cause: &'static str, errno: &'static str) -> Self {
+        self.server = Some(Accepted { cause, errno });
         self
     }
 
@@ -440,6 +467,23 @@ impl Scenario {
         }
     }
 
+    /// The causes that its listener must be told of.
+    pub fn listener_causes(&self) -> impl Iterator<Item = &'static str> {
+        self.row.inbound.iter().map(|inbound| inbound.cause)
+    }
+
+    /// The cause that the connection must be told of that the server accepted.
+    #[must_use]
+    pub fn accepted_cause(&self) -> Option<&'static str> {
+        self.row.server.map(|accepted| accepted.cause)
+    }
+
+    /// How far the client's connection must have come.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.row.phase
+    }
+
     /// The errno that must be named; empty where the application gets none.
     #[must_use]
     pub fn errno(&self) -> &'static str {
@@ -455,6 +499,6 @@ impl Scenario {
     /// Whether nothing else may run beside it.
     #[must_use]
     pub fn exclusive(&self) -> bool {
-        self.row.exclusive || self.row.alone
+        self.row.limit.is_some() || self.row.alone
     }
 }

@@ -2,7 +2,7 @@
 
 use tracer_user::record::Phase::{Close, Established};
 
-use super::row::{Row, Sure::Certain, row};
+use super::row::{HostLimit, Row, Sure::*, row};
 use crate::net::Place::*;
 
 const SERVER: &str = "stream.py 8080 --serve";
@@ -10,20 +10,35 @@ const SERVER: &str = "stream.py 8080 --serve";
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = ended();
     rows.extend(silent());
+    rows.extend(in_the_way());
+    rows.extend(accepted());
     rows.into_iter()
         .map(|row| row.daemon(Server, SERVER))
         .collect()
 }
 
-fn broken(
+fn broken(number: &'static str, name: &'static str, about: &'static str, end: &str) -> Row {
+    row(number, name, about)
+        .client(format!("stream.py $s 8080 --end {end}"), ("s", 8080))
+        .phase(Established)
+}
+
+/// The same at the server: the connection that it accepted breaks.
+fn mirrored(
     number: &'static str,
     name: &'static str,
-    about: &'static str,
-    client: &'static str,
+    end: &str,
+    cause: &'static str,
+    errno: &'static str,
 ) -> Row {
-    row(number, name, about)
-        .client(client, ("s", 8080))
+    row(number, name, "the same at the end that was accepted")
+        .client(
+            format!("stream.py $s 8080 --end {end} --mirror"),
+            ("s", 8080),
+        )
         .phase(Established)
+        .only_inbound()
+        .server_tells(cause, errno)
 }
 
 /// Somebody ends it.
@@ -33,25 +48,25 @@ fn ended() -> Vec<Row> {
             "30",
             "peer-aborts",
             "the peer closes with SO_LINGER 0",
-            "stream.py $s 8080 --end peer-aborts",
+            "peer-aborts",
         )
         .fails("reset-by-peer", "ECONNRESET", Certain)
         .reset()
-        .server_tells("reset-by-local"),
+        .server_tells("reset-by-local", ""),
         broken(
             "31",
             "peer-leaves-data",
             "the peer closes with unread data",
-            "stream.py $s 8080 --end peer-leaves-data",
+            "peer-leaves-data",
         )
         .fails("reset-by-peer", "ECONNRESET", Certain)
         .reset()
-        .server_tells("reset-by-local"),
+        .server_tells("reset-by-local", ""),
         broken(
             "32",
             "peer-has-closed",
             "written to after the peer has closed",
-            "stream.py $s 8080 --end peer-has-closed",
+            "peer-has-closed",
         )
         .fails("broken-pipe", "EPIPE", Certain)
         .phase(Close)
@@ -60,19 +75,14 @@ fn ended() -> Vec<Row> {
             "30",
             "aborts",
             "the client closes with SO_LINGER 0",
-            "stream.py $s 8080 --end aborts",
+            "aborts",
         )
         .fails("reset-by-local", "", Certain)
         .told("")
-        .server_tells("reset-by-peer"),
-        broken(
-            "72",
-            "killed-by-ss",
-            "ss -K destroys the socket",
-            "stream.py $s 8080 --end killed",
-        )
-        .fails("killed-by-admin", "ECONNABORTED", Certain)
-        .server_tells("reset-by-peer"),
+        .server_tells("reset-by-peer", "ECONNRESET"),
+        broken("72", "killed-by-ss", "ss -K destroys the socket", "killed")
+            .fails("killed-by-admin", "ECONNABORTED", Certain)
+            .server_tells("reset-by-peer", "ECONNRESET"),
     ]
 }
 
@@ -83,14 +93,14 @@ fn silent() -> Vec<Row> {
             "33",
             "stream-user-timeout",
             "TCP_USER_TIMEOUT",
-            "stream.py $s 8080 --end user-timeout",
+            "user-timeout",
         )
         .fails("user-timeout", "ETIMEDOUT", Certain),
         broken(
             "33",
             "stream-silence",
             "the peer is silent, and tcp_retries2 is small",
-            "stream.py $s 8080 --end silence",
+            "silence",
         )
         .on(Client, "echo 2 > /proc/sys/net/ipv4/tcp_retries2")
         .fails("retransmission-timeout", "ETIMEDOUT", Certain),
@@ -98,21 +108,21 @@ fn silent() -> Vec<Row> {
             "34",
             "stream-keepalive",
             "keepalive probes are not answered",
-            "stream.py $s 8080 --end keepalive",
+            "keepalive",
         )
         .fails("keepalive-timeout", "ETIMEDOUT", Certain),
         broken(
             "97",
             "stream-zero-window",
             "the peer does not read",
-            "stream.py $s 8080 --end zero-window",
+            "zero-window",
         )
         .fails("zero-window-timeout", "ETIMEDOUT", Certain),
         broken(
             "33",
             "stream-output-drop",
             "its own OUTPUT begins to drop",
-            "stream.py $s 8080 --end drops-output",
+            "drops-output",
         )
         .fails("firewall-drop", "ETIMEDOUT", Certain)
         .dropped("NETFILTER_DROP@nft_do_chain", "output", Client, "socket"),
@@ -120,9 +130,196 @@ fn silent() -> Vec<Row> {
             "33",
             "stream-input-drop",
             "its own INPUT begins to drop",
-            "stream.py $s 8080 --end drops-input",
+            "drops-input",
         )
         .fails("firewall-drop", "ETIMEDOUT", Certain)
         .dropped("NETFILTER_DROP@nft_do_chain", "input", Client, "socket"),
+    ]
+}
+
+/// Something on this host, or on the way, takes its segments.
+fn in_the_way() -> Vec<Row> {
+    let beyond = |name, about, what| broken("91", name, about, "sends-large").daemon(Router, what);
+    vec![
+        broken(
+            "57",
+            "stream-no-carrier",
+            "the cable is pulled",
+            "breaks-link",
+        )
+        .fails("link-down", "ETIMEDOUT", Certain),
+        broken(
+            "53",
+            "stream-tc-egress",
+            "its own tc begins to drop",
+            "drops-by-tc",
+        )
+        .fails("traffic-control-drop", "ETIMEDOUT", Certain)
+        .dropped("TC_EGRESS", "", Client, "socket"),
+        broken(
+            "57",
+            "stream-taken-down",
+            "its interface is taken down",
+            "takes-down",
+        )
+        .fails("no-route", "ETIMEDOUT", Likely)
+        .errno_v6("ENETUNREACH"),
+        broken(
+            "–",
+            "stream-orphans",
+            "closed with data under way, and the host bears no more such connections",
+            "is-given-up",
+        )
+        .lowers(HostLimit::Orphans)
+        .told("")
+        .phase(Close)
+        .fails("out-of-memory", "", Certain),
+        beyond(
+            "stream-unreachable",
+            "a router says that the host is unreachable",
+            "beyond.py unreachable",
+        )
+        .fails("icmp-unreachable", "EHOSTUNREACH", Likely),
+        beyond(
+            "stream-prohibited",
+            "a router prohibits it: the errno is that of an unreachable host",
+            "beyond.py prohibited",
+        )
+        .v4()
+        .fails("icmp-unreachable", "EHOSTUNREACH", Likely),
+        beyond(
+            "stream-prohibited-v6",
+            "a router prohibits it",
+            "beyond.py prohibited",
+        )
+        .v6()
+        .fails("icmp-prohibited", "EACCES", Likely),
+        beyond(
+            "stream-damaged",
+            "what comes back is damaged on the way",
+            "beyond.py checksum",
+        )
+        .fails("bad-segments", "ETIMEDOUT", Certain)
+        .dropped("TCP_CSUM", "", Client, "socket"),
+    ]
+}
+
+/// The connection that was accepted breaks.
+fn accepted() -> Vec<Row> {
+    let silence = "echo 2 > /proc/sys/net/ipv4/tcp_retries2";
+    let beyond = |name, what, cause, errno| {
+        mirrored("91", name, "sends-large", cause, errno).daemon(Router, what)
+    };
+    vec![
+        mirrored(
+            "57",
+            "accepted-taken-down",
+            "takes-down",
+            "no-route",
+            "ETIMEDOUT|ENETUNREACH",
+        ),
+        mirrored("–", "accepted-orphans", "is-given-up", "out-of-memory", "")
+            .lowers(HostLimit::Orphans),
+        mirrored(
+            "33",
+            "accepted-user-timeout",
+            "user-timeout",
+            "user-timeout",
+            "ETIMEDOUT",
+        ),
+        mirrored(
+            "33",
+            "accepted-silence",
+            "silence",
+            "retransmission-timeout",
+            "ETIMEDOUT",
+        )
+        .on(Server, silence),
+        mirrored(
+            "34",
+            "accepted-keepalive",
+            "keepalive",
+            "keepalive-timeout",
+            "ETIMEDOUT",
+        ),
+        mirrored(
+            "97",
+            "accepted-zero-window",
+            "zero-window",
+            "zero-window-timeout",
+            "ETIMEDOUT",
+        )
+        .failures(1)
+        .fails("reset-by-local", "", Certain),
+        mirrored(
+            "32",
+            "accepted-peer-has-closed",
+            "peer-has-closed",
+            "broken-pipe",
+            "EPIPE",
+        ),
+        mirrored(
+            "72",
+            "accepted-killed-by-ss",
+            "killed",
+            "killed-by-admin",
+            "ECONNABORTED",
+        )
+        .failures(1)
+        .fails("reset-by-peer", "ECONNRESET", Certain),
+        mirrored(
+            "33",
+            "accepted-output-drop",
+            "drops-output",
+            "firewall-drop",
+            "ETIMEDOUT",
+        ),
+        mirrored(
+            "33",
+            "accepted-input-drop",
+            "drops-input",
+            "firewall-drop",
+            "ETIMEDOUT",
+        ),
+        mirrored(
+            "57",
+            "accepted-no-carrier",
+            "breaks-link",
+            "link-down",
+            "ETIMEDOUT",
+        ),
+        mirrored(
+            "53",
+            "accepted-tc-egress",
+            "drops-by-tc",
+            "traffic-control-drop",
+            "ETIMEDOUT",
+        ),
+        beyond(
+            "accepted-unreachable",
+            "beyond.py unreachable",
+            "icmp-unreachable",
+            "EHOSTUNREACH",
+        ),
+        beyond(
+            "accepted-prohibited",
+            "beyond.py prohibited",
+            "icmp-unreachable",
+            "EHOSTUNREACH",
+        )
+        .v4(),
+        beyond(
+            "accepted-prohibited-v6",
+            "beyond.py prohibited",
+            "icmp-prohibited",
+            "EACCES",
+        )
+        .v6(),
+        beyond(
+            "accepted-damaged",
+            "beyond.py checksum",
+            "bad-segments",
+            "ETIMEDOUT",
+        ),
     ]
 }

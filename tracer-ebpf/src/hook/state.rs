@@ -184,18 +184,13 @@ fn simultaneous_open_failed(sk: *const u8, old: u32) -> u32 {
     }
 }
 
-/// A connection that had come up is over. The ordinary end costs two loads.
+/// A connection that had come up is over. The ordinary end costs three loads at most.
 #[inline(never)]
 fn ended(sk: *const u8, old: u32) -> u32 {
     // SAFETY: an argument of the tracepoint.
-    let (protocol, err): (u16, i32) = unsafe {
-        (
-            read_trusted(sk, layout!(sock_protocol)),
-            read_trusted(sk, layout!(sock_err)),
-        )
-    };
+    let protocol: u16 = unsafe { read_trusted(sk, layout!(sock_protocol)) };
     let address = sk as u64;
-    let failure = protocol == IPPROTO_TCP && stream::has_failed(address, old, err);
+    let failure = protocol == IPPROTO_TCP && stream::has_failed(address, old);
     if failure || setting!(follow_open) != 0 {
         stream::ended(address, old, failure, cookie(sk));
     }

@@ -22,12 +22,13 @@ use crate::{
 const ECONNABORTED: i32 = 103;
 
 /// An end that somebody suffers from. While both sides may still write, every end but the one by FIN;
-/// once this side has closed, only one that loses data which it had handed to TCP.
+/// once this side has closed, only one that loses data which it had handed to TCP: also without an
+/// error, where the kernel gives up connections that nobody has open (`tcp_check_oom`).
 #[inline(always)]
-pub(crate) fn has_failed(sk: u64, old: u32, err: i32) -> bool {
+pub(crate) fn has_failed(sk: u64, old: u32) -> bool {
     match old {
         state::ESTABLISHED | state::CLOSE_WAIT => true,
-        state::FIN_WAIT1 | state::CLOSING | state::LAST_ACK if err != 0 => {
+        state::FIN_WAIT1 | state::CLOSING | state::LAST_ACK => {
             let written: u32 = read(sk, layout!(tcp_write_seq));
             let acked: u32 = read(sk, layout!(tcp_snd_una));
             // The FIN takes one number.

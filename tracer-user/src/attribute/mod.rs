@@ -22,6 +22,6 @@ pub use self::{
     nearby::{ListenerHolder, Nearby, NearbyListener},
     queue::FullQueue,
     ruling::Ruling,
-    stream::direction,
+    stream::{direction, never_left},
     tracker::{HOLD_NS, Tracker},
 };

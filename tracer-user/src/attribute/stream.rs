@@ -136,6 +136,17 @@ pub fn direction(state: &State) -> Option<Direction> {
     }
 }
 
+/// Whether what TCP wrote last never left this host: it waits, though nothing is under way and the
+/// peer's window is open. So IP refused it each time that TCP probed (`tcp_write_wakeup`,
+/// `net/ipv4/tcp_output.c`).
+#[must_use]
+pub fn never_left(state: &State) -> bool {
+    let stream = &state.stream;
+    let unsent = state.write_seq.wrapping_sub(stream.snd_nxt);
+    let room = stream.send_window >= unsent.min(stream.mss.max(1));
+    unsent > 0 && stream.packets_out == 0 && stream.probes_out > 0 && room
+}
+
 fn is_same(a: &Tuple, b: &Tuple) -> bool {
     (a.local, a.local_port, a.remote, a.remote_port)
         == (b.local, b.local_port, b.remote, b.remote_port)

@@ -12,7 +12,7 @@ use netlink_packet_route::{
     route::{RouteAddress, RouteAttribute, RouteMessage, RouteType},
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
-use tracer_ebpf::event::Unsent;
+use tracer_ebpf::event::{Tuple, Unsent};
 
 use super::netns;
 use crate::{attribute::RouteAnswer, net};
@@ -33,6 +33,17 @@ struct Question {
     device: u32,
 }
 
+impl Question {
+    fn of(tuple: &Tuple) -> Self {
+        Self {
+            netns: tuple.netns,
+            destination: net::address(tuple.remote),
+            mark: 0,
+            device: 0,
+        }
+    }
+}
+
 /// Asks, and remembers for a moment.
 #[derive(Default)]
 pub struct Routes {
@@ -43,11 +54,19 @@ impl Routes {
     /// What the route lookup says of an attempt's destination, in its network namespace.
     pub fn ask(&mut self, unsent: &Unsent, tgid: u32) -> RouteAnswer {
         let question = Question {
-            netns: unsent.tuple.netns,
-            destination: net::address(unsent.tuple.remote),
             mark: unsent.mark,
             device: unsent.bound_device,
+            ..Question::of(&unsent.tuple)
         };
+        self.answer(question, tgid)
+    }
+
+    /// The same for a connection that had come up; its mark and device are not known.
+    pub fn ask_plainly(&mut self, tuple: &Tuple, tgid: u32) -> RouteAnswer {
+        self.answer(Question::of(tuple), tgid)
+    }
+
+    fn answer(&mut self, question: Question, tgid: u32) -> RouteAnswer {
         if let Some((since, answer)) = self.answers.get(&question)
             && since.elapsed() < FRESH
         {

@@ -10,6 +10,7 @@ mod ports;
 mod queue;
 mod silence;
 pub(super) mod stream;
+mod unrouted;
 mod unsent;
 
 use super::{case::Case, finding::Finding};
@@ -25,6 +26,7 @@ const RULES: &[Rule] = &[
     admin::judge,
     firewall::judge,
     dropped::judge,
+    unrouted::judge,
     answered::judge,
     queue::judge,
     silence::judge,

@@ -79,7 +79,7 @@ fn undescribed(case: &Case<'_>) -> Option<Finding> {
 
 /// The device that the socket sends through was down, or had no carrier, when TCP tried again or
 /// gave up.
-fn link_down(case: &Case<'_>) -> Option<Finding> {
+pub(super) fn link_down(case: &Case<'_>) -> Option<Finding> {
     let again = case
         .attempt
         .evidence

@@ -1,5 +1,7 @@
 //! Attempts that ended before a SYN was made: policy, or the route lookup.
 
+use std::net::IpAddr;
+
 use tracer_ebpf::event::unsent;
 
 use crate::{
@@ -74,11 +76,11 @@ fn unexplained(missing: &str) -> Finding {
     .missing(ERRNO_NOT_READ)
 }
 
-/// `ip_route_output_key_hash_rcu` and `ip6_dst_lookup` give the errno of the route's type
-/// (`fib_props`, `net/ipv4/fib_semantics.c`; `ip6_rt_type_to_error`, `net/ipv6/route.c`).
-fn by_errno(case: &Case<'_>, err: i32, confidence: Confidence) -> Finding {
-    let address = case.remote().ip();
-    let (cause, what) = match err {
+/// What the route lookup means: `ip_route_output_key_hash_rcu` and `ip6_dst_lookup` give the errno of
+/// the route's type (`fib_props`, `net/ipv4/fib_semantics.c`; `ip6_rt_type_to_error`,
+/// `net/ipv6/route.c`).
+pub(super) fn by_route(err: i32, address: IpAddr) -> Option<(&'static str, String)> {
+    Some(match err {
         libc::ENETUNREACH => ("no-route", format!("this host has no route to {address}")),
         libc::EINVAL => (
             "route-blackhole",
@@ -92,6 +94,26 @@ fn by_errno(case: &Case<'_>, err: i32, confidence: Confidence) -> Finding {
             "route-prohibited",
             format!("a prohibit route covers {address}"),
         ),
+        _ => return None,
+    })
+}
+
+/// The commands that show what the route lookup goes by.
+pub(super) fn look_at_routes(case: &Case<'_>, finding: Finding) -> Finding {
+    let way = case.way(case.attempt.tuple().netns);
+    finding
+        .fix(format!("{way}ip route get {}", case.remote().ip()))
+        .fix(format!("{way}ip rule; {way}ip route show table all"))
+}
+
+fn by_errno(case: &Case<'_>, err: i32, confidence: Confidence) -> Finding {
+    let address = case.remote().ip();
+    if let Some((cause, what)) = by_route(err, address) {
+        let finding = Finding::new(cause, confidence, what)
+            .why("the route lookup refused before a SYN was made");
+        return look_at_routes(case, finding);
+    }
+    let (cause, what) = match err {
         libc::EPERM => (
             "denied-by-policy",
             "a policy of this host forbids it".to_owned(),
@@ -112,15 +134,8 @@ fn by_errno(case: &Case<'_>, err: i32, confidence: Confidence) -> Finding {
             .fix("bpftool cgroup tree")
             .fix("journalctl -k | grep -i denied (LSM, sandbox)");
     }
-    finding
-        .why("the route lookup refused before a SYN was made")
-        .fix(format!(
-            "{}ip route get {address}",
-            case.way(case.attempt.tuple().netns)
-        ))
-        .fix(format!(
-            "{}ip rule; {}ip route show table all",
-            case.way(case.attempt.tuple().netns),
-            case.way(case.attempt.tuple().netns)
-        ))
+    look_at_routes(
+        case,
+        finding.why("the route lookup refused before a SYN was made"),
+    )
 }

@@ -5,6 +5,7 @@ mod dropped;
 mod icmp;
 mod reset;
 mod timer;
+mod unsent;
 
 use tracer_ebpf::event::{State, Stream, stream_flag};
 
@@ -22,6 +23,7 @@ const RULES: &[Rule] = &[
     abort::judge,
     reset::judge,
     dropped::judge,
+    unsent::judge,
     icmp::judge,
     timer::judge,
 ];
