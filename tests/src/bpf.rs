@@ -85,7 +85,7 @@ impl Drop for Cgroup {
 }
 
 /// The mount point of the v2 hierarchy.
-fn mount() -> Result<PathBuf> {
+pub fn mount() -> Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/mounts")?;
     mounts
         .lines()

@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -12,6 +13,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tests::{
+    client::{self, CommandLine, Daemon},
     lock::Host,
     net::{Lab, Place},
     runner, shell,
@@ -54,7 +56,7 @@ impl Truth {
     }
 }
 
-fn client(lab: &Lab, arguments: &[&str]) -> Command {
+fn teller(lab: &Lab, arguments: &[&str]) -> Command {
     let mut command = runner::in_netns(lab, Place::Client, "env");
     command
         .arg(shell::python().unwrap())
@@ -127,7 +129,7 @@ fn each_story_names_the_right_process() {
         "two-listeners",
         "closes-first",
     ]
-    .map(|story| (story, truths(client(&lab, &[story]))))
+    .map(|story| (story, truths(teller(&lab, &[story]))))
     .into();
     let netns = lab.path(Place::Client).display().to_string();
     // Begun in the host's network namespace.
@@ -166,7 +168,7 @@ fn of_nginx_the_worker_is_named_that_has_the_connection() {
         .stderr(Stdio::null());
     let mut nginx = nginx.spawn().unwrap();
     // Connects once it can, sends half a request, and aborts when told so.
-    let mut client = client(&lab, &["half-a-request", &PORT.to_string()]);
+    let mut client = teller(&lab, &["half-a-request", &PORT.to_string()]);
     let mut client = client
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -230,7 +232,7 @@ fn run_follows_what_its_command_accepts_and_nobody_else() {
     let mut strangers = 0;
     while run.try_wait().unwrap().is_none() {
         let story = STORIES[strangers % STORIES.len()];
-        strangers += truths(client(&lab, &[story])).len();
+        strangers += truths(teller(&lab, &[story])).len();
     }
     let done = run.wait_with_output().unwrap();
     assert!(done.status.success() && strangers > 1);
@@ -260,6 +262,156 @@ fn run_follows_what_its_command_accepts_and_nobody_else() {
         assert_eq!(truth.mismatch(failure), None, "{truth:?}");
     }
     assert_eq!(accepted.count(), STORIES.len(), "{failures:#?}");
+}
+
+/// Control groups that are gone when this is dropped, as is the hierarchy that was mounted for them.
+struct Groups {
+    root: PathBuf,
+    made: Vec<PathBuf>,
+    is_own: bool,
+}
+
+impl Groups {
+    /// In the host's v2 hierarchy.
+    fn v2() -> Self {
+        let root = tests::bpf::mount().unwrap();
+        Self {
+            root,
+            made: Vec::new(),
+            is_own: false,
+        }
+    }
+
+    /// In a v1 hierarchy of one's own, which controls nothing.
+    fn v1(name: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("{name}-v1"));
+        std::fs::create_dir(&root).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "cgroup", "-o", &format!("none,name={name}"), "none"]);
+        shell::output(mount.arg(&root)).unwrap();
+        Self {
+            root,
+            made: Vec::new(),
+            is_own: true,
+        }
+    }
+
+    /// Makes a group; gives the file that takes the pid of a process that is to enter.
+    fn make(&mut self, path: &str) -> PathBuf {
+        let mut at = self.root.clone();
+        for component in path.split('/').skip(1) {
+            at.push(component);
+            if !at.exists() {
+                std::fs::create_dir(&at).unwrap();
+                self.made.push(at.clone());
+            }
+        }
+        at.join("cgroup.procs")
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        for path in self.made.iter().rev() {
+            // What still holds a process stays.
+            let _ = std::fs::remove_dir(path);
+        }
+        if self.is_own {
+            let _ = shell::output(Command::new("umount").arg(&self.root));
+            let _ = std::fs::remove_dir(&self.root);
+        }
+    }
+}
+
+#[test]
+fn containers_pods_and_units_are_known_by_their_control_groups() {
+    const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    const POD: &str = "a5c1f8d5-1919-434d-add7-4afaafdaef89";
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let lab = Lab::new().unwrap();
+    let (mut v2, mut v1) = (Groups::v2(), Groups::v1(&lab.to_string()));
+    let scope = format!("cri-containerd-{ID}.scope");
+    let slice = format!("kubepods-burstable-pod{}.slice", POD.replace('-', "_"));
+    let service = format!("{lab}.service");
+    // Port, path, whether v2, container, runtime, pod, unit.
+    let rows = [
+        (
+            1,
+            format!("/{lab}.slice/{slice}/{scope}"),
+            true,
+            Some(ID),
+            Some("containerd"),
+            Some(POD),
+            Some(&*scope),
+        ),
+        (
+            2,
+            format!("/{lab}.slice/{service}/workers"),
+            true,
+            None,
+            None,
+            None,
+            Some(&*service),
+        ),
+        (
+            3,
+            format!("/{lab}.slice/docker/{}/docker/{ID}", ID.replace('0', "f")),
+            true,
+            Some(ID),
+            Some("docker"),
+            None,
+            None,
+        ),
+        (
+            4,
+            format!("/kubepods/pod{POD}/crio-{ID}"),
+            false,
+            Some(ID),
+            Some("cri-o"),
+            Some(POD),
+            None,
+        ),
+    ];
+    let tracer = Tracer::watch(&[]).unwrap();
+    let mut staying = Vec::new();
+    for (port, path, is_v2, ..) in &rows {
+        let procs = if *is_v2 { v2.make(path) } else { v1.make(path) };
+        // Of v2 the kernel half takes the group; of v1 `/proc` tells while the process is there.
+        let stay = if *is_v2 { "" } else { " --stay" };
+        let line = format!("connect.py $s {port}{stay}");
+        let line = CommandLine(&line);
+        let command = line
+            .command(&lab, Place::Client, Family::Ipv4, Some(&procs))
+            .unwrap();
+        if *is_v2 {
+            client::run(line, command).unwrap();
+        } else {
+            staying.push(Daemon::start(line.0, command).unwrap());
+        }
+    }
+    let netns = Some(lab.inode(Place::Client));
+    let of_port = |failure: &Failure, port: u16| {
+        failure.socket.netns == netns && failure.socket.remote.port == Some(port)
+    };
+    tracer.wait_until(Instant::now() + PATIENCE, |failures| {
+        rows.iter()
+            .all(|row| failures.iter().any(|it| of_port(it, row.0)))
+    });
+    let trace = tracer.stop().unwrap();
+    drop(staying);
+    for (port, path, _, container, runtime, pod, unit) in rows {
+        let failure = trace.failures().find(|it| of_port(it, port)).unwrap();
+        let process = failure.process.as_ref().unwrap();
+        assert_eq!(process.cgroup, Some(path));
+        let told = (
+            process.container.as_deref(),
+            process.container_runtime.as_deref(),
+            process.pod_uid.as_deref(),
+            process.unit.as_deref(),
+        );
+        assert_eq!(told, (container, runtime, pod, unit), "{process:?}");
+    }
 }
 
 /// Failures by process, cause and role.

@@ -1,12 +1,12 @@
 //! From verdicts to records: every field filled from evidence, or left out.
 
-mod cgroup;
 pub mod inbound;
 
 use tracer_ebpf::event::{Head, Owner, State, Tuple, owner_flag};
 
 use crate::{
     attribute::{Attempt, End, Evidence, Identity},
+    cgroup_path,
     clock::Clock,
     decode::Event as Seen,
     diagnose::Verdict,
@@ -144,8 +144,14 @@ pub fn process(attempt: &Attempt) -> Option<Process> {
 
 /// What the control group says.
 pub(crate) fn add_groups(process: &mut Process) {
-    process.container = process.cgroup.as_deref().and_then(cgroup::container_id);
-    process.unit = process.cgroup.as_deref().and_then(cgroup::unit);
+    let Some(path) = process.cgroup.as_deref() else {
+        return;
+    };
+    let container = cgroup_path::container(path);
+    process.container = container.map(|it| it.id.to_owned());
+    process.container_runtime = container.and_then(|it| it.runtime).map(str::to_owned);
+    process.pod_uid = cgroup_path::pod_uid(path);
+    process.unit = cgroup_path::unit(path).map(str::to_owned);
 }
 
 fn owner_only(owner: &Owner) -> Process {
@@ -165,7 +171,14 @@ fn owner_only(owner: &Owner) -> Process {
 /// then the process may have called `exec`, which changes its name.
 pub(crate) fn add_identity(process: &mut Process, identity: &Identity) {
     process.ppid = process.ppid.or(identity.ppid);
-    process.cgroup = process.cgroup.take().or_else(|| identity.cgroup.clone());
+    // On hybrid hosts containers may be in v1 groups alone.
+    let names_container = |path: &String| cgroup_path::container(path).is_some();
+    let by_kernel = process.cgroup.take();
+    let better = identity.cgroup.as_ref().filter(|path| {
+        by_kernel.is_none()
+            || (names_container(path) && !by_kernel.as_ref().is_some_and(names_container))
+    });
+    process.cgroup = better.cloned().or(by_kernel);
     let other_pid = identity.ns_pid.filter(|&pid| pid != process.pid);
     process.ns_pid = process.ns_pid.or(other_pid);
     if identity

@@ -5,6 +5,7 @@
 
 pub mod attribute;
 pub mod cause;
+pub mod cgroup_path;
 pub mod cli;
 pub mod clock;
 pub mod command;

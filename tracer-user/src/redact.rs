@@ -153,6 +153,8 @@ const FIELDS: &[(&str, Holds)] = &[
     ("cgroup", Holds::Cgroup),
     ("unit", Holds::Cgroup),
     ("container", Holds::Id),
+    ("container_runtime", Holds::Ours),
+    ("pod_uid", Holds::Id),
     ("boot_id", Holds::Id),
     ("device", Holds::Device),
     ("wire", Holds::Script),

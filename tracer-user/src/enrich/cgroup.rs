@@ -1,74 +1,119 @@
 //! Paths of control groups by their id: known even after the process has gone.
 
 use std::{
-    collections::HashMap,
-    fs,
-    os::unix::fs::MetadataExt as _,
+    fs::File,
+    io,
+    num::NonZeroUsize,
+    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
+
+use lru::LruCache;
 
 use crate::hook::cgroup;
 
-/// The hierarchy is walked again for an unknown id, but not more often than this.
-const AGAIN: Duration = Duration::from_secs(1);
 /// Groups remembered at most.
-const MAX_GROUPS: usize = 65_536;
+const MAX_GROUPS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 
 /// Paths of the v2 hierarchy.
 pub struct Cgroups {
-    root: Option<PathBuf>,
-    paths: HashMap<u64, String>,
-    walked: Option<Instant>,
+    root: Option<Root>,
+    paths: LruCache<u64, Option<String>>,
+}
+
+/// Where a hierarchy is mounted.
+struct Root {
+    path: PathBuf,
+    directory: File,
 }
 
 impl Default for Cgroups {
     fn default() -> Self {
         Self {
-            root: cgroup::mount_point(),
-            paths: HashMap::new(),
-            walked: None,
+            root: cgroup::mount_point().and_then(|path| Root::open(path).ok()),
+            paths: LruCache::new(MAX_GROUPS),
         }
     }
 }
 
 impl Cgroups {
-    /// Path of the group with this id (`bpf_get_current_cgroup_id`: its inode number), below the
-    /// mount point. `None` where it is gone, and for the root, which says nothing.
+    /// Path of the group with this id (`bpf_get_current_cgroup_id`), below the mount point. `None`
+    /// where it is gone, and for the root, which says nothing.
     pub fn path(&mut self, id: u64) -> Option<&str> {
-        if !self.paths.contains_key(&id) && self.walked.is_none_or(|at| at.elapsed() > AGAIN) {
-            self.walked = Some(Instant::now());
-            self.paths.clear();
-            if let Some(root) = self.root.clone() {
-                self.walk(&root, &root);
-            }
-        }
-        self.paths
-            .get(&id)
-            .map(String::as_str)
-            .filter(|path| !path.is_empty())
+        let root = self.root.as_ref()?;
+        let path = self.paths.get_or_insert(id, || root.group(id).ok());
+        path.as_deref().filter(|path| !path.is_empty())
+    }
+}
+
+/// `struct file_handle` of a file of kernfs: its id (`kernfs_fh_to_dentry`, `fs/kernfs/mount.c`).
+#[repr(C)]
+struct Handle {
+    bytes: libc::c_uint,
+    kind: libc::c_int,
+    id: u64,
+}
+
+/// `FILEID_KERNFS` (`include/linux/exportfs.h`).
+const FILEID_KERNFS: libc::c_int = 0xfe;
+
+impl Root {
+    fn open(path: PathBuf) -> io::Result<Self> {
+        let directory = File::open(&path)?;
+        Ok(Self { path, directory })
     }
 
-    fn walk(&mut self, root: &Path, directory: &Path) {
-        let Ok(metadata) = fs::metadata(directory) else {
-            return;
+    /// Opened by its id, a group tells its path: no walk through all of them.
+    fn group(&self, id: u64) -> io::Result<String> {
+        let mut handle = Handle {
+            bytes: 8,
+            kind: FILEID_KERNFS,
+            id,
         };
-        if self.paths.len() >= MAX_GROUPS {
-            return;
+        // SAFETY: the handle is as long as it says, and lives through the call; the kernel checks what
+        // is in it.
+        let opened = unsafe {
+            libc::open_by_handle_at(
+                self.directory.as_raw_fd(),
+                (&raw mut handle).cast(),
+                libc::O_PATH | libc::O_CLOEXEC,
+            )
+        };
+        if opened < 0 {
+            return Err(io::Error::last_os_error());
         }
-        let below = directory
-            .strip_prefix(root)
-            .unwrap_or(directory)
-            .to_string_lossy();
-        let path = if below.is_empty() {
-            String::new()
-        } else {
-            format!("/{below}")
-        };
-        self.paths.insert(metadata.ino(), path);
-        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-        for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-            self.walk(root, &entry.path());
+        // SAFETY: the kernel has just made it, and nobody else knows it.
+        let opened = unsafe { OwnedFd::from_raw_fd(opened) };
+        let path = std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd()))?;
+        below(&self.path, &path)
+    }
+}
+
+fn below(root: &Path, path: &Path) -> io::Result<String> {
+    let below = path.strip_prefix(root).map_err(io::Error::other)?;
+    let below = below.to_string_lossy();
+    Ok(if below.is_empty() {
+        String::new()
+    } else {
+        format!("/{below}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_below_the_mount_point() {
+        let root = Path::new("/sys/fs/cgroup");
+        for (path, expected) in [
+            ("/sys/fs/cgroup", Some("")),
+            ("/sys/fs/cgroup/a.slice/b.scope", Some("/a.slice/b.scope")),
+            // Outside of what is mounted.
+            ("/a.slice", None),
+        ] {
+            let found = below(root, Path::new(path)).ok();
+            assert_eq!(found.as_deref(), expected, "{path}");
         }
     }
 }

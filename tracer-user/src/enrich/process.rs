@@ -2,7 +2,7 @@
 
 use procfs::process::Process;
 
-use crate::attribute::Identity;
+use crate::{attribute::Identity, cgroup_path};
 
 /// Identity of a process, if the one that `/proc` shows now started when the kernel said
 /// (`started_ns`: nanoseconds since boot); a process that has exited, or whose pid is another's by
@@ -57,28 +57,67 @@ pub fn nanoseconds(ticks: u64) -> u64 {
     ticks.saturating_mul(1_000_000_000 / procfs::ticks_per_second().max(1))
 }
 
-/// The v2 path; where v2 holds nothing but the root (hybrid hosts), the longest v1 path.
+/// The path that names a container, v2 first; else the v2 path; where v2 holds nothing but the root
+/// (hybrid hosts), the longest v1 path.
 fn cgroup(process: &Process) -> Option<String> {
     let groups = process.cgroups().ok()?.0;
-    let unified = groups
-        .iter()
-        .find(|group| group.hierarchy == 0)
-        .map(|group| &group.pathname);
-    let longest = groups
-        .iter()
-        .map(|group| &group.pathname)
-        .max_by_key(|path| path.len());
+    let paths = groups
+        .into_iter()
+        .map(|group| (group.hierarchy, group.pathname));
+    best(paths.collect())
+}
+
+fn best(mut paths: Vec<(u32, String)>) -> Option<String> {
+    for (_, path) in &mut paths {
+        // The group was removed while the process was in it.
+        if let Some(before) = path.strip_suffix(" (deleted)") {
+            *path = before.to_owned();
+        }
+    }
     // The root says nothing: everything is below it.
-    let says_something = |path: &&String| path.as_str() != "/";
-    unified
-        .filter(says_something)
-        .or(longest.filter(says_something))
-        .cloned()
+    paths.retain(|(_, path)| path != "/");
+    let best = paths.into_iter().max_by_key(|(hierarchy, path)| {
+        let is_v2 = *hierarchy == 0;
+        (cgroup_path::container(path).is_some(), is_v2, path.len())
+    });
+    best.map(|(_, path)| path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_its_control_groups_the_one_that_says_most_is_taken() {
+        let container = format!("/docker/{}", "0123456789abcdef".repeat(4));
+        let inner = format!("{container}/init.scope");
+        type Row<'a> = (&'a [(u32, &'a str)], Option<&'a str>);
+        let rows: [Row<'_>; 6] = [
+            (&[(0, "/")], None),
+            (
+                &[(0, "/system.slice/a.service (deleted)")],
+                Some("/system.slice/a.service"),
+            ),
+            // Hybrid: v2 is there, and holds nothing.
+            (
+                &[(4, "/"), (1, "/user.slice"), (0, "/")],
+                Some("/user.slice"),
+            ),
+            (&[(1, "/a/longer/one"), (0, "/a.scope")], Some("/a.scope")),
+            // Hybrid: v2 does not know of the container.
+            (
+                &[(3, &container), (0, "/system.slice/containerd.service")],
+                Some(&container),
+            ),
+            (&[(3, &container), (0, &inner)], Some(&inner)),
+        ];
+        for (paths, expected) in rows {
+            let paths = paths
+                .iter()
+                .map(|&(number, path)| (number, path.to_owned()));
+            assert_eq!(best(paths.collect()).as_deref(), expected);
+        }
+    }
 
     #[test]
     fn a_process_is_known_by_its_start() {

@@ -26,7 +26,7 @@ pub static FORMAT: Format = Format {
 };
 
 /// The first row. New columns are only ever added, at the end.
-pub const COLUMNS: [&str; 44] = [
+pub const COLUMNS: [&str; 46] = [
     "id",
     "time",
     "host",
@@ -71,6 +71,8 @@ pub const COLUMNS: [&str; 44] = [
     "resets",
     "icmp",
     "lost",
+    "container_runtime",
+    "pod_uid",
 ];
 
 struct Csv {
@@ -160,6 +162,8 @@ fn row(failure: &Failure, host: &str) -> io::Result<[String; COLUMNS.len()]> {
         list(&failure.resets)?,
         list(&failure.icmp)?,
         failure.lost.to_string(),
+        optional(process.and_then(|process| process.container_runtime.as_deref())),
+        optional(process.and_then(|process| process.pod_uid.as_deref())),
     ])
 }
 

@@ -29,13 +29,21 @@ pub struct Process {
     /// Parent's pid in the initial pid namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ppid: Option<u32>,
-    /// Control group (the v2 path; where v2 holds nothing but the root, the longest v1 path).
+    /// Control group (the v2 path; on hosts that have v1, too, the path that names a container; where v2
+    /// holds nothing but the root, the longest v1 path).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
     /// Container id, from the control group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
-    /// systemd unit, from the control group.
+    /// What runs that container, where the control group tells: `docker`, `containerd`, `cri-o` or
+    /// `podman`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_runtime: Option<String>,
+    /// UID of its Kubernetes pod, from the control group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_uid: Option<String>,
+    /// systemd unit, from the control group: the innermost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
     /// What it has to do with an inbound connection; absent on outbound ones.

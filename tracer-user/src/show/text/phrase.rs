@@ -72,7 +72,7 @@ pub(super) fn far_end(socket: &Socket) -> String {
     }
 }
 
-/// Confidence, namespace, cookie, unit, container, cgroup; what is not known is left out.
+/// Confidence, namespace, cookie, unit, container, pod, cgroup; what is not known is left out.
 pub(super) fn place(failure: &Failure) -> String {
     let mut parts = vec![sureness(failure.confidence).to_owned()];
     let mut add = |name: &str, value: Option<String>| {
@@ -93,6 +93,7 @@ pub(super) fn place(failure: &Failure) -> String {
                 .as_ref()
                 .map(|id| id.chars().take(12).collect()),
         );
+        add("pod", process.pod_uid.clone());
         add("cgroup", process.cgroup.clone());
     }
     if failure.lost > 0 {
