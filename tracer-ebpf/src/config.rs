@@ -49,6 +49,16 @@ absent_by_default! {
         pub sock_err,
         /// `sock.sk_err_soft`.
         pub sock_err_soft,
+        /// `sock.sk_error_queue.next`: the head of the list.
+        pub sock_error_queue,
+        /// `sock.sk_error_queue.prev`: the newest on it.
+        pub sock_error_queue_last,
+        /// `sk_buff.cb`, where a queued error lies.
+        pub skb_cb,
+        /// `sock_exterr_skb.ee.ee_errno`.
+        pub exterr_errno,
+        /// `sock_exterr_skb.ee.ee_origin`, 1 byte.
+        pub exterr_origin,
         /// `sock.sk_dst_cache`.
         pub sock_dst_cache,
         /// `sock.sk_mark`.

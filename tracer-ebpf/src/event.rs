@@ -465,7 +465,7 @@ wire! {
         pub tuple: Tuple,
         /// `sk_err`.
         pub err: i32,
-        /// `sk_err_soft`.
+        /// `sk_err_soft`, or what is about to become it.
         pub err_soft: i32,
     }
 }

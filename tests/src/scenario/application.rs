@@ -5,6 +5,7 @@ use crate::net::Place::*;
 
 const ONE_PORT: &str = "echo 40000 40000 > /proc/sys/net/ipv4/ip_local_port_range";
 const DROP: &str = "tcp dport 8080 drop";
+const REJECT: &str = "tcp dport 8080 reject with icmpx type port-unreachable";
 
 pub(super) fn rows() -> Vec<Row> {
     [ports(), given_up(), healthy()].concat()
@@ -77,20 +78,19 @@ fn given_up() -> Vec<Row> {
             .client("connect.py $s 8080 --alarm 0.5", ("s", 8080))
             .told("interrupted")
             .stuck_on("firewall-drop"),
-        abandoned(
+        row(
             "19b",
             "soft-error-taken",
             "non-blocking; the ICMP error is read with SO_ERROR",
         )
-        .nft(
-            Server,
-            "input",
-            "tcp dport 8080 reject with icmpx type port-unreachable",
-        )
+        .nft(Server, "input", REJECT)
         .client("connect.py $s 8080 --nonblock", ("s", 8080))
-        .told("ECONNREFUSED")
-        .fails("firewall-reject|abandoned", "|ECONNREFUSED", Either)
-        .stuck_on("|firewall-reject"),
+        .fails("firewall-reject", "ECONNREFUSED", Either),
+        row("19b", "soft-error-taken-curl", "the same by curl")
+            .nft(Server, "input", REJECT)
+            .client("curl --silent --globoff http://$url:8080/", ("s", 8080))
+            .exits(7)
+            .fails("firewall-reject", "ECONNREFUSED", Either),
         row(
             "72",
             "killed-by-ss-while-connecting",

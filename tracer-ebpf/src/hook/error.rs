@@ -5,6 +5,7 @@
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use tracer_ebpf::{
     attempt::phase,
+    config::ABSENT,
     counter::{Count, Hook},
     event::{SocketError, kind, seen_by},
 };
@@ -21,10 +22,13 @@ use crate::{
 #[raw_tracepoint(tracepoint = "inet_sk_error_report")]
 pub(crate) fn inet_sk_error_report(ctx: RawTracePointContext) -> i32 {
     let sk: u64 = ctx.arg(0);
-    let err_soft: i32 = read(sk, layout!(sock_err_soft));
     let state = socket::tcp_state(sk);
     if state == state::CLOSE {
         return closed(sk);
+    }
+    let mut err_soft: i32 = read(sk, layout!(sock_err_soft));
+    if err_soft == 0 && state == state::SYN_SENT {
+        err_soft = queued(sk);
     }
     if err_soft == 0 || (state != state::SYN_SENT && !socket::is_open(state)) {
         return 0;
@@ -45,6 +49,28 @@ pub(crate) fn inet_sk_error_report(ctx: RawTracePointContext) -> i32 {
         }
     });
     0
+}
+
+/// Errno of an ICMP error that was just queued: IPv4 reports it before it leaves the errno on the
+/// socket (`tcp_v4_err`, `net/ipv4/tcp_ipv4.c`), and the application may take it from there before
+/// any other hook runs.
+#[inline(always)]
+fn queued(sk: u64) -> i32 {
+    /// `SO_EE_ORIGIN_ICMP` and `SO_EE_ORIGIN_ICMP6` (`include/uapi/linux/errqueue.h`).
+    const ICMP: u8 = 2;
+    const ICMP6: u8 = 3;
+    if layout!(exterr_errno) == ABSENT || layout!(exterr_origin) == ABSENT {
+        return 0;
+    }
+    let last: u64 = read(sk, layout!(sock_error_queue_last));
+    if last == sk.wrapping_add(layout!(sock_error_queue) as u64) {
+        return 0;
+    }
+    let error = last.wrapping_add(layout!(skb_cb) as u64);
+    match read(error, layout!(exterr_origin)) {
+        ICMP | ICMP6 => read(error, layout!(exterr_errno)),
+        _ => 0,
+    }
 }
 
 /// The report that follows an end: told already, unless the kernel skipped that hook.

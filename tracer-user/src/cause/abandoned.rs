@@ -7,14 +7,14 @@ pub(super) static CAUSE: Cause = Cause {
     title: "the application gave up first",
     place: Place::Application,
     sees: "The application's own message (\"timed out\", \"cancelled\"): the kernel did not end \
-            the connection. One that reads SO_ERROR while TCP still tries, as non-blocking \
-            clients do (curl), takes an ICMP error from there and ends at once with that errno.",
+            the connection.",
     path: "A close(), shutdown() or disconnect while the socket was in SYN_SENT: it goes to \
             CLOSE without an error, in the process's own context. An application timeout \
-            shorter than TCP's, a cancelled request, the loser of a race between IPv4 and IPv6, \
-            or an ICMP error that was only noted (sk_err_soft): poll() wakes up for it, SO_ERROR \
-            gives and clears it, and the application closes. stuck_on names what the connection \
-            was waiting for.",
+            shorter than TCP's, a cancelled request, or the loser of a race between IPv4 and IPv6. \
+            stuck_on names what the connection was waiting for. One that takes an ICMP error from \
+            SO_ERROR while TCP still tries, as non-blocking clients do (curl), has not given up: \
+            that error's cause is told, but before Linux 5.14, where nothing reports the error, it \
+            looks the same as giving up.",
     files: &["net/ipv4/af_inet.c", "net/ipv4/tcp.c"],
     confirm: &[
         "tcpwhy explain STUCK_ON",
