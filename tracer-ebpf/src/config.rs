@@ -199,6 +199,16 @@ absent_by_default! {
         pub task_tgid,
         /// `task_struct.thread_pid`.
         pub task_thread_pid,
+        /// `task_struct.cgroups`.
+        pub task_cgroups,
+        /// `css_set.subsys`.
+        pub css_set_subsys,
+        /// `cgroup_subsys_state.cgroup`.
+        pub css_cgroup,
+        /// `cgroup.kn`.
+        pub cgroup_kn,
+        /// `kernfs_node.id`.
+        pub kernfs_id,
         /// `task_struct.mm`.
         pub task_mm,
         /// `pid.level`.
@@ -263,6 +273,9 @@ pub struct Settings {
     pub has_cookie: u32,
     /// 1: `bpf_get_retval` exists.
     pub has_retval: u32,
+    /// Place in `css_set.subsys` of a controller that is mounted as control groups of version 1;
+    /// [`ABSENT`] where none is.
+    pub v1_controller: u32,
     /// Length of a jiffy, microseconds.
     pub jiffy_us: u32,
     /// Packets without a socket that may be emitted, each second and CPU.
@@ -292,6 +305,7 @@ impl Settings {
         follow_command: 0,
         has_cookie: 0,
         has_retval: 0,
+        v1_controller: ABSENT,
         jiffy_us: 0,
         loose_packets_per_second: 0,
         listener_events_per_second: 0,

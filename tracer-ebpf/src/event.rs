@@ -107,6 +107,8 @@ pub mod owner_flag {
     pub const HELD_IT: u32 = 8;
     /// When the tracer began, other processes had descriptors of it, too.
     pub const SHARED: u32 = 16;
+    /// `cgroup_id` is of the hierarchy of version 1, since that of version 2 holds it at its root.
+    pub const CGROUP_V1: u32 = 32;
 }
 
 wire! {
@@ -116,7 +118,8 @@ wire! {
         pub started_ns: u64,
         /// As in [`Process::exec_id`].
         pub exec_id: u64,
-        /// Id of its control group (v2).
+        /// Id of its control group: of version 2, unless [`owner_flag::CGROUP_V1`] is set; 0 where it was
+        /// not taken.
         pub cgroup_id: u64,
         /// Thread-group id, initial pid namespace.
         pub tgid: u32,

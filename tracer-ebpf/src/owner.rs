@@ -126,8 +126,6 @@ pub(crate) fn take_current(owner: &mut Owner) -> u32 {
     let kernel_thread = task_flags(task) & PF_KTHREAD != 0;
     owner.started_ns = started_ns(leader);
     owner.exec_id = exec_id(leader);
-    // SAFETY: no preconditions.
-    owner.cgroup_id = unsafe { bpf_get_current_cgroup_id() };
     owner.tgid = tgid;
     owner.tid = pid_tgid as u32;
     owner.uid = uid;
@@ -136,6 +134,7 @@ pub(crate) fn take_current(owner: &mut Owner) -> u32 {
     } else {
         0
     };
+    take_cgroup(owner, task);
     owner.comm = read(leader, layout!(task_comm));
     // SAFETY: the destination is as long as said.
     unsafe { bpf_get_current_comm(owner.thread_comm.as_mut_ptr().cast(), COMM_LEN as u32) };
@@ -146,6 +145,27 @@ pub(crate) fn take_current(owner: &mut Owner) -> u32 {
         remember(owner, leader);
     }
     1
+}
+
+/// The group of version 2; on hosts that have the other one, too, that of version 1 where version 2
+/// holds nothing but its root.
+#[inline(always)]
+fn take_cgroup(owner: &mut Owner, task: u64) {
+    /// Of every hierarchy (`kernfs_create_root`, `fs/kernfs/dir.c`).
+    const ROOT_ID: u64 = 1;
+    // SAFETY: no preconditions.
+    owner.cgroup_id = unsafe { bpf_get_current_cgroup_id() };
+    if setting!(v1_controller) == ABSENT || owner.cgroup_id > ROOT_ID {
+        return;
+    }
+    let all: u64 = read(task, layout!(task_cgroups));
+    let state: u64 = read(all, layout!(css_set_subsys) + 8 * setting!(v1_controller));
+    let node: u64 = read(read(state, layout!(css_cgroup)), layout!(cgroup_kn));
+    let id: u64 = read(node, layout!(kernfs_id));
+    if id > ROOT_ID {
+        owner.cgroup_id = id;
+        owner.flags |= owner_flag::CGROUP_V1;
+    }
 }
 
 /// Writes what is known of a process that is not the current one, as a holder of sockets.

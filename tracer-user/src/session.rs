@@ -393,10 +393,8 @@ impl Session {
             self.leave_out_strangers(&mut due)?;
         }
         for attempt in &mut due {
-            let cgroup_id = attempt.process_owner().map(|owner| owner.cgroup_id);
-            // What the iterator found has none.
-            let cgroup_id = cgroup_id.filter(|&id| id != 0);
-            attempt.cgroup = cgroup_id.and_then(|id| self.cgroups.path(id).map(str::to_owned));
+            let group = attempt.process_owner().and_then(|it| self.cgroups.path(it));
+            attempt.cgroup = group.map(str::to_owned);
             self.neighbourhood.enrich(attempt, &mut self.sockets);
             self.firewalls.judge(attempt);
             let holders = &mut self.sockets.holders;

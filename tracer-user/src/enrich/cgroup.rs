@@ -9,16 +9,18 @@ use std::{
 };
 
 use lru::LruCache;
+use tracer_ebpf::event::{Owner, owner_flag};
 
 use crate::hook::cgroup;
 
 /// Groups remembered at most.
 const MAX_GROUPS: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 
-/// Paths of the v2 hierarchy.
+/// Paths of the v2 hierarchy, and of the one of v1 that [`cgroup::v1`] names.
 pub struct Cgroups {
-    root: Option<Root>,
-    paths: LruCache<u64, Option<String>>,
+    v2: Option<Root>,
+    v1: Option<Root>,
+    paths: LruCache<(bool, u64), Option<String>>,
 }
 
 /// Where a hierarchy is mounted.
@@ -30,18 +32,27 @@ struct Root {
 impl Default for Cgroups {
     fn default() -> Self {
         Self {
-            root: cgroup::mount_point().and_then(|path| Root::open(path).ok()),
+            v2: cgroup::mount_point().and_then(|path| Root::open(path).ok()),
+            v1: cgroup::v1().and_then(|(_, path)| Root::open(path).ok()),
             paths: LruCache::new(MAX_GROUPS),
         }
     }
 }
 
 impl Cgroups {
-    /// Path of the group with this id (`bpf_get_current_cgroup_id`), below the mount point. `None`
-    /// where it is gone, and for the root, which says nothing.
-    pub fn path(&mut self, id: u64) -> Option<&str> {
-        let root = self.root.as_ref()?;
-        let path = self.paths.get_or_insert(id, || root.group(id).ok());
+    /// Path of a process's group, below the mount point. `None` where it is gone or was not taken, and
+    /// for the root, which says nothing.
+    pub fn path(&mut self, owner: &Owner) -> Option<&str> {
+        if owner.cgroup_id == 0 {
+            return None;
+        }
+        let is_v1 = owner.flags & owner_flag::CGROUP_V1 != 0;
+        let root = if is_v1 { &self.v1 } else { &self.v2 };
+        let root = root.as_ref()?;
+        let key = (is_v1, owner.cgroup_id);
+        let path = self
+            .paths
+            .get_or_insert(key, || root.group(owner.cgroup_id).ok());
         path.as_deref().filter(|path| !path.is_empty())
     }
 }

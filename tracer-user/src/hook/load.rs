@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel, include_bytes_aligned};
 use tracer_ebpf::config::{ABSENT, FILTER_LEN, Layout, Settings};
 
-use super::{Hooks, Plain, attach, listeners};
+use super::{Hooks, Plain, attach, cgroup, listeners};
 use crate::{clock, kernel::Kernel, record::Degradation};
 
 /// The kernel half, as it was built.
@@ -102,6 +102,7 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
         follow_open: options.follow_open.into(),
         all_evidence: options.all_evidence.into(),
         follow_command: options.follow_command.into(),
+        v1_controller: v1_controller(kernel),
         has_cookie: kernel.has_cookie.into(),
         has_retval: kernel.has_retval.into(),
         jiffy_us: clock::jiffy_us(),
@@ -113,6 +114,11 @@ fn settings(kernel: &Kernel, options: &Options) -> Settings {
         uids_len,
         own_tgid: std::process::id(),
     }
+}
+
+fn v1_controller(kernel: &Kernel) -> u32 {
+    let place = cgroup::v1().and_then(|(controller, _)| kernel.controllers.get(controller));
+    place.copied().unwrap_or(ABSENT)
 }
 
 /// A filter that the kernel half can hold: unused places repeat the first value. Where there are

@@ -9,6 +9,8 @@ pub mod reasons;
 pub mod stack;
 pub mod symbols;
 
+use std::collections::BTreeMap;
+
 use anyhow::bail;
 use tracer_ebpf::config::Layout;
 
@@ -23,6 +25,8 @@ pub struct Kernel {
     pub layout: Layout,
     /// Names of drop and reset reasons.
     pub reasons: ReasonNames,
+    /// Controllers of control groups, and their places in `css_set.subsys` (`enum cgroup_subsys_id`).
+    pub controllers: BTreeMap<String, u32>,
     /// `bpf_get_socket_cookie` may be called from tracing programs (5.12).
     pub has_cookie: bool,
     /// `bpf_get_retval` exists (5.18).
@@ -54,10 +58,20 @@ impl Kernel {
             release,
             layout: layout::layout(&btf)?,
             reasons: ReasonNames::from_btf(&btf),
+            controllers: controllers(&btf),
             has_cookie: btf.has_function("bpf_get_socket_ptr_cookie"),
             has_retval: btf.has_function("bpf_get_retval"),
         })
     }
+}
+
+fn controllers(btf: &Btf) -> BTreeMap<String, u32> {
+    let all = btf.enumerators("cgroup_subsys_id").unwrap_or_default();
+    let place = |(name, place): (String, i64)| {
+        let name = name.strip_suffix("_cgrp_id")?;
+        Some((name.to_owned(), u32::try_from(place).ok()?))
+    };
+    all.into_iter().filter_map(place).collect()
 }
 
 fn release() -> anyhow::Result<String> {
