@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Attempt, Buckets, Destination, share::Standing};
+use super::{Attempt, Buckets, Destination, Sample, share::Standing};
 use crate::{
     clock::utc_text,
     record::{Confidence, Direction, Failure, Incident, IncidentState, Process, Severity},
@@ -39,13 +39,14 @@ pub struct Group {
     /// No further failure came for the time of `--incident-quiet`.
     pub closed: bool,
     /// Its surest failure, the first of these.
-    pub sample: Option<Box<Failure>>,
+    pub sample: Option<Sample>,
     pub(super) announced: bool,
     destination: Destination,
     netns: Option<u32>,
     cause: Box<str>,
     stuck_on: Option<Box<str>>,
     confidence: Confidence,
+    /// Of samples that a surer one replaced, the first process.
     process: Option<Process>,
     pids: Vec<u32>,
     distinct_pids: HashSet<u32>,
@@ -83,11 +84,7 @@ impl Group {
     }
 
     /// Adds a failure.
-    pub(super) fn add(
-        &mut self,
-        attempt: &Attempt<'_>,
-        whole: impl FnOnce() -> Option<Box<Failure>>,
-    ) {
+    pub(super) fn add(&mut self, attempt: &Attempt<'_>, whole: impl FnOnce() -> Option<Sample>) {
         self.count += 1;
         self.wanted += u64::from(attempt.wanted);
         self.first_ns = self.first_ns.min(attempt.utc_ns);
@@ -105,11 +102,12 @@ impl Group {
         }
         if self.sample.is_none() || attempt.confidence > self.confidence {
             self.confidence = self.confidence.max(attempt.confidence);
-            if let Some(failure) = whole() {
-                if self.process.is_none() {
-                    self.process.clone_from(&failure.process);
-                }
-                self.sample = Some(failure);
+            if let Some(sample) = whole()
+                && let Some(replaced) = self.sample.replace(sample)
+                && self.process.is_none()
+            {
+                let read = replaced.read();
+                self.process = read.and_then(|failure| failure.process.clone());
             }
         }
     }
@@ -164,7 +162,10 @@ impl Group {
     /// Its record, as of a time in nanoseconds since 1970.
     #[must_use]
     pub fn record(&self, utc_ns: i64) -> Incident {
-        let sample = self.sample.as_deref();
+        let sample = self.sample.as_ref().and_then(Sample::read);
+        let sample = sample.as_deref();
+        let process = self.process.as_ref();
+        let process = process.or_else(|| sample?.process.as_ref());
         let end = Some(self.destination.end);
         let outbound = self.destination.direction == Direction::Outbound;
         Incident {
@@ -184,14 +185,14 @@ impl Group {
             cause: self.cause.to_string(),
             stuck_on: self.stuck_on.as_deref().map(str::to_owned),
             confidence: self.confidence,
-            summary: self.summary(),
+            summary: self.summary(sample),
             why: sample
                 .map(|failure| failure.why.clone())
                 .unwrap_or_default(),
             fix: sample
                 .map(|failure| failure.fix.clone())
                 .unwrap_or_default(),
-            process: self.process.clone(),
+            process: process.cloned(),
             pids: self.pids.clone(),
             processes: self.distinct_pids.len() as u64,
             remote: end.filter(|_| outbound),
@@ -205,8 +206,8 @@ impl Group {
     }
 
     /// What its surest failure says, with the number of processes in the place of one pid.
-    fn summary(&self) -> String {
-        let Some(sample) = self.sample.as_deref() else {
+    fn summary(&self, sample: Option<&Failure>) -> String {
+        let Some(sample) = sample else {
             return format!("{} at {}", self.cause, self.destination.end);
         };
         let many = match self.distinct_pids.len() {

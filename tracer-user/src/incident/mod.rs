@@ -12,6 +12,7 @@
 mod attempt;
 mod buckets;
 mod group;
+mod sample;
 mod share;
 mod tracker;
 
@@ -23,6 +24,7 @@ pub use self::{
     attempt::{Attempt, Destination, Who},
     buckets::Buckets,
     group::Group,
+    sample::Sample,
     tracker::Tracker,
 };
 use crate::cli::value;

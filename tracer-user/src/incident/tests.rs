@@ -332,7 +332,8 @@ fn the_surest_failure_is_the_sample() {
     let mut unsure = at(0);
     unsure.confidence = Confidence::Likely;
     let all = groups(&[unsure, at(1), at(2)]);
-    assert_eq!(all[0].sample.as_ref().map(|it| it.id.as_str()), Some("id1"));
+    let sample = all[0].sample.as_ref().and_then(Sample::read);
+    assert_eq!(sample.unwrap().id, "id1");
     assert_eq!(all[0].confidence(), Confidence::Certain);
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, hash::RandomState, num::NonZeroUsize};
 use lru::LruCache;
 
 use super::{
-    Attempt, Destination, Group, Thresholds, attempt, nanos,
+    Attempt, Destination, Group, Sample, Thresholds, attempt, nanos,
     share::{Share, Standing},
 };
 use crate::{
@@ -73,7 +73,7 @@ impl Tracker {
     /// A failure's record, as it comes.
     pub fn failed(&mut self, failure: &Failure) {
         if let Some(attempt) = Attempt::of(failure) {
-            self.observe(&attempt, || Some(Box::new(failure.clone())));
+            self.observe(&attempt, || Some(Sample::Record(Box::new(failure.clone()))));
         }
     }
 
@@ -96,7 +96,7 @@ impl Tracker {
     pub fn observe(
         &mut self,
         attempt: &Attempt<'_>,
-        whole: impl FnOnce() -> Option<Box<Failure>>,
+        whole: impl FnOnce() -> Option<Sample>,
     ) -> u64 {
         self.pass(attempt.utc_ns);
         let (limits, known) = (self.limits, self.successes_known);

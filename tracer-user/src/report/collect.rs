@@ -16,9 +16,9 @@ use super::{
 use crate::{
     clock::utc_ns,
     filter::Filter,
-    incident::{Attempt, Destination, Group, Thresholds, Tracker},
+    incident::{Attempt, Destination, Group, Sample, Thresholds, Tracker},
     join::End,
-    record::{Counters, Direction, Failure, Header, Ledger, Severity, Socket, Trailer},
+    record::{Counters, Direction, Header, Ledger, Severity, Socket, Trailer},
     trace::{Fault, Kind, Line, Reader},
 };
 
@@ -26,6 +26,8 @@ use crate::{
 pub(super) const TIMELINE_BUCKETS: usize = 240;
 /// Incidents that are kept whole: beyond twice as many, the least important are only counted.
 const INCIDENTS: usize = 2000;
+/// A record that is longer is counted, but stands for no incident.
+const SAMPLE_BYTES: usize = 65_536;
 /// Ends of connections that are kept, to join them with their other ones.
 const ENDS: usize = 500_000;
 /// Counters that are added up: some 300 in each namespace.
@@ -343,7 +345,10 @@ impl Collector {
     /// The number of its group.
     fn group(&mut self, host: usize, attempt: &Attempt<'_>, line: &Line<'_>) -> Option<u64> {
         let tracker = self.hosts[host].tracker.as_mut()?;
-        let serial = tracker.observe(attempt, || line.parse::<Failure>().ok().map(Box::new));
+        let serial = tracker.observe(attempt, || {
+            let small = line.json.len() <= SAMPLE_BYTES;
+            small.then(|| Sample::Line(line.json.into()))
+        });
         let closed = tracker.take_closed();
         if !closed.is_empty() {
             self.hosts[host].keep(closed);

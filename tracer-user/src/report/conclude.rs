@@ -1,5 +1,7 @@
 //! From what was counted to what a report says.
 
+use std::borrow::Cow;
+
 use super::{
     collect::{Collector, Host, TIMELINE_BUCKETS},
     ends::{self, Told},
@@ -12,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::{utc_ns, utc_text},
-    incident::{Buckets, Destination, Group},
+    incident::{Buckets, Destination, Group, Sample},
     join::{Offset, Pair, join},
     record::{Direction, IncidentState, Severity},
     show::text::evidence,
@@ -123,7 +125,8 @@ impl Collector {
 
     fn story(&self, host: usize, group: &Group, earlier_ns: i64) -> Story {
         let mut incident = group.record(group.last_ns);
-        let mut sample = group.sample.as_deref().cloned();
+        let read = group.sample.as_ref().and_then(Sample::read);
+        let mut sample = read.map(Cow::into_owned);
         if earlier_ns != 0 {
             let of_sample = sample
                 .iter_mut()
