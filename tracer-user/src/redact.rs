@@ -12,7 +12,11 @@ mod pseudonym;
 mod text;
 mod token;
 
-use std::net::IpAddr;
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+    sync::LazyLock,
+};
 
 use clap::Args;
 use serde::{Serialize, de::DeserializeOwned};
@@ -160,12 +164,20 @@ const FIELDS: &[(&str, Holds)] = &[
     ("wire", Holds::Script),
 ];
 
+/// Names of fields that are remembered, at most: those of the schema are some hundred.
+const MAX_OURS: usize = 4096;
+
+/// [`FIELDS`], to be looked up.
+static BY_NAME: LazyLock<HashMap<&str, Holds>> = LazyLock::new(|| FIELDS.iter().copied().collect());
+
 /// Replaces names by pseudonyms.
 pub struct Redactor {
     key: Key,
     addresses: Addresses,
     /// The host of the records, known from their header.
     host: Option<String>,
+    /// Names of fields that are known to stay.
+    ours: HashSet<String>,
 }
 
 impl Redactor {
@@ -176,6 +188,7 @@ impl Redactor {
             key,
             addresses: Addresses::new(),
             host: None,
+            ours: HashSet::new(),
         }
     }
 
@@ -212,6 +225,18 @@ impl Redactor {
         names.replaced.dedup();
         self.replace(&mut value, None, &names);
         serde_json::from_value(value)
+    }
+
+    /// A field's name that stays as it is.
+    fn is_ours(&mut self, name: &str) -> bool {
+        if field(name).is_some() || self.ours.contains(name) {
+            return true;
+        }
+        let stays = text::redact(self, &Names::default(), name) == name;
+        if stays && self.ours.len() < MAX_OURS {
+            self.ours.insert(name.to_owned());
+        }
+        stays
     }
 
     fn address(&mut self, addr: IpAddr) -> IpAddr {
@@ -256,15 +281,14 @@ impl Redactor {
         match value {
             value if matches!(holds, Some(Holds::Script)) => *value = Value::Null,
             Value::Object(fields) => {
+                for (name, value) in fields.iter_mut() {
+                    self.replace(value, within(holds, name), names);
+                }
                 let ours = matches!(holds, Some(Holds::Table));
-                for (name, mut value) in std::mem::take(fields) {
-                    self.replace(&mut value, within(holds, &name), names);
-                    let name = if ours {
-                        name
-                    } else {
-                        text::redact(self, &Names::default(), &name)
-                    };
-                    fields.insert(name, value);
+                if !ours && !fields.keys().all(|name| self.is_ours(name)) {
+                    for (name, value) in std::mem::take(fields) {
+                        fields.insert(text::redact(self, &Names::default(), &name), value);
+                    }
                 }
             }
             Value::Array(values) => {
@@ -380,10 +404,7 @@ fn within(holds: Option<Holds>, name: &str) -> Option<Holds> {
 }
 
 fn field(name: &str) -> Option<Holds> {
-    FIELDS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|&(_, holds)| holds)
+    BY_NAME.get(name).copied()
 }
 
 /// Devices that are called the same on many hosts.

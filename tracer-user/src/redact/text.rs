@@ -153,7 +153,7 @@ fn is_ours(names: &Names, word: &str) -> bool {
             .strip_suffix('s')
             .is_some_and(|word| VOCABULARY.contains(word))
         || names.kept.contains(word)
-        || errno::number(word).is_some()
+        || (word.starts_with('E') && errno::number(word).is_some())
         || word.parse::<nix::sys::signal::Signal>().is_ok()
 }
 
