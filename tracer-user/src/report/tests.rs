@@ -10,7 +10,8 @@ use crate::{
     clock::{utc_ns, utc_text},
     filter::Filter,
     record::{
-        Confidence, Connection, Direction, Endpoint, Failure, Header, Phase, Record, Severity,
+        Confidence, Connection, Direction, Endpoint, Failure, Forgotten, Header, HookLedger, Phase,
+        Record, Severity,
     },
     show::sample,
     trace::{Fault, Reader, open},
@@ -249,6 +250,50 @@ fn what_could_not_be_seen_is_told() {
             "{kind:?} {:?}",
             report.unseen
         );
+    }
+}
+
+#[test]
+fn what_a_ledger_says_is_told_of_each_file() {
+    let mut ledger = sample::ledger();
+    ledger.unwritten = 5;
+    ledger.forgotten = Some(Forgotten {
+        expired: 11,
+        evicted: 12,
+        failures: 13,
+    });
+    ledger.hooks.insert(
+        "kfree_skb".to_owned(),
+        HookLedger {
+            summarized: 14,
+            missed: 16,
+            recovered: 1,
+            ..HookLedger::default()
+        },
+    );
+    let mut with_ledger = trace(&[at(0, 80)]);
+    with_ledger.pop();
+    with_ledger.push(Record::Ledger(ledger));
+    let mut without = trace(&[at(1, 80)]);
+    without[0] = Record::Header(Box::new(header("web2", false)));
+    without.retain(|record| !matches!(record, Record::Ledger(_) | Record::Trailer(_)));
+    let files = [lines(&with_ledger), lines(&without)];
+    let report = report_of(&files, Options::default());
+    for (of, part) in [
+        (0, "5 records not written, disk full"),
+        (0, "15 runs of a hook skipped by the kernel"),
+        (0, "13 failures were no longer in the history"),
+        (0, "12 records went from the history"),
+        (0, "11 records were older than --last"),
+        (0, "14 events at listeners are only counted"),
+        (1, "it has no ledger"),
+    ] {
+        let file = Some(&report.sources[of].file);
+        let told = report
+            .unseen
+            .iter()
+            .any(|gap| gap.text.starts_with(part) && gap.of.as_ref() == file);
+        assert!(told, "{part:?} is not in {:?}", report.unseen);
     }
 }
 

@@ -42,6 +42,7 @@ pub fn losses(ledger: &Ledger) -> Vec<String> {
             .map(count)
             .fold(0, u64::saturating_add)
     };
+    let unmended = sum(|hook| hook.missed).saturating_sub(sum(|hook| hook.recovered));
     [
         (ledger.failures_lost, "failure", " without a record"),
         (
@@ -56,7 +57,7 @@ pub fn losses(ledger: &Ledger) -> Vec<String> {
         ),
         (sum(|hook| hook.rate_limited), "event", ", rate-limited"),
         (
-            sum(|hook| hook.missed),
+            unmended,
             "run",
             " of a hook skipped by the kernel",
         ),

@@ -382,6 +382,14 @@ fn counts_of_losses_agree_with_their_nouns() {
         "tcpwhy: 0 failures, 0 shown; LOST: 1 attempt whose beginning is not known (older \
          than tcpwhy, or more than --max-attempts at once)"
     );
+    // What another program made good is not lost.
+    let hook = HookLedger {
+        missed: 3,
+        recovered: 3,
+        ..HookLedger::default()
+    };
+    ledger.hooks.insert("kfree_skb".to_owned(), hook);
+    assert!(!closing(&ledger, "shown").contains("skipped"));
     ledger.unowned = 2;
     assert!(closing(&ledger, "shown").contains("LOST: 2 attempts whose "));
 }
