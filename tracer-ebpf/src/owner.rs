@@ -4,8 +4,8 @@ use aya_ebpf::{
     helpers::{
         bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
         generated::{
-            bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_task,
-            bpf_probe_read_kernel_str, bpf_probe_read_user,
+            bpf_get_current_cgroup_id, bpf_get_current_task, bpf_probe_read_kernel_str,
+            bpf_probe_read_user,
         },
     },
     macros::map,
@@ -135,9 +135,11 @@ pub(crate) fn take_current(owner: &mut Owner) -> u32 {
         0
     };
     take_cgroup(owner, task);
-    owner.comm = read(leader, layout!(task_comm));
-    // SAFETY: the destination is as long as said.
-    unsafe { bpf_get_current_comm(owner.thread_comm.as_mut_ptr().cast(), COMM_LEN as u32) };
+    // SAFETY: fields of the caller's.
+    unsafe {
+        read_to(&raw mut owner.comm, leader, layout!(task_comm));
+        read_to(&raw mut owner.thread_comm, task, layout!(task_comm));
+    }
     if setting!(follow_command) != 0 && !is_followed(tgid, owner.started_ns) {
         return 0;
     }

@@ -46,16 +46,15 @@ pub(crate) fn netns(sk: u64) -> u32 {
     kernel::netns(read(sk, layout!(sock_net)))
 }
 
+/// Whether it is the mapped form of an IPv4 address.
+///
+/// # Safety
+/// `address` is valid for reads, and aligned to 8.
 #[inline(always)]
-fn is_mapped(address: &[u8; 16]) -> bool {
-    let prefix = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
-    let mut same = true;
-    let mut at = 0;
-    while at < 12 {
-        same &= address[at] == prefix[at];
-        at += 1;
-    }
-    same
+unsafe fn is_mapped(address: *const [u8; 16]) -> bool {
+    const PREFIX: u32 = u32::from_be(0xffff);
+    // SAFETY: as the caller promises.
+    unsafe { *address.cast::<u64>() == 0 && *address.cast::<u32>().add(2) == PREFIX }
 }
 
 #[inline(always)]
@@ -68,14 +67,55 @@ pub(crate) fn remote_port(sk: u64) -> u16 {
     u16::from_be(read(sk, layout!(sock_dport)))
 }
 
-/// The remote address alone.
+/// Writes the remote address alone.
+///
+/// # Safety
+/// `to` is valid for writes.
 #[inline(always)]
-pub(crate) fn remote(sk: u64) -> [u8; 16] {
-    if family(sk) == AF_INET6 && layout!(sock_v6_daddr) != ABSENT {
-        // An IPv4 address on an IPv6 socket stands here in its mapped form.
-        return read(sk, layout!(sock_v6_daddr));
+pub(crate) unsafe fn remote(to: *mut [u8; 16], sk: u64) {
+    // SAFETY: as the caller promises.
+    unsafe { address(to, sk, layout!(sock_daddr), layout!(sock_v6_daddr)) };
+}
+
+/// Writes the local address of a socket, or of a listener's request.
+///
+/// # Safety
+/// `to` is valid for writes.
+#[inline(always)]
+pub(crate) unsafe fn local(to: *mut [u8; 16], sk: u64) {
+    // SAFETY: as the caller promises.
+    unsafe { address(to, sk, layout!(sock_rcv_saddr), layout!(sock_v6_rcv_saddr)) };
+}
+
+/// Writes an address that stands at `v6`, or else at `v4`. In its place: a choice of two values would
+/// become one of each byte.
+///
+/// # Safety
+/// `to` is valid for writes.
+#[inline(always)]
+unsafe fn address(to: *mut [u8; 16], sk: u64, v4: u32, v6: u32) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if family(sk) == AF_INET6 && v6 != ABSENT {
+            // An IPv4 address on an IPv6 socket stands here in its mapped form.
+            read_to(to, sk, v6);
+        } else {
+            self::v4(to, sk, v4);
+        }
     }
-    mapped(read(sk, layout!(sock_daddr)))
+}
+
+/// Writes the mapped form of the IPv4 address at `from + offset` of kernel memory.
+///
+/// # Safety
+/// `to` is valid for writes.
+#[inline(always)]
+pub(crate) unsafe fn v4(to: *mut [u8; 16], from: u64, offset: u32) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        *to = mapped(0);
+        read_to(to.cast::<[u8; 4]>().add(3), from, offset);
+    }
 }
 
 /// Writes the two ends of a full socket. `inet_sport` keeps the local port when `skc_num` is 0
@@ -88,14 +128,12 @@ pub(crate) unsafe fn tuple(to: *mut Tuple, sk: u64) {
     let family = family(sk);
     // SAFETY: as the caller promises.
     unsafe {
-        (*to).local = mapped(read(sk, layout!(sock_rcv_saddr)));
-        (*to).remote = mapped(read(sk, layout!(sock_daddr)));
-        if family == AF_INET6 && layout!(sock_v6_daddr) != ABSENT {
-            let v6: [u8; 16] = read(sk, layout!(sock_v6_daddr));
-            if !is_mapped(&v6) {
-                (*to).remote = v6;
-                read_to(&raw mut (*to).local, sk, layout!(sock_v6_rcv_saddr));
-            }
+        remote(&raw mut (*to).remote, sk);
+        if family == AF_INET6 && !is_mapped(&raw const (*to).remote) {
+            local(&raw mut (*to).local, sk);
+        } else {
+            // A dual-stack socket's own IPv6 address may be unspecified: `::`.
+            v4(&raw mut (*to).local, sk, layout!(sock_rcv_saddr));
         }
         (*to).local_port = u16::from_be(read(sk, layout!(inet_sport)));
         (*to).remote_port = remote_port(sk);
@@ -104,15 +142,6 @@ pub(crate) unsafe fn tuple(to: *mut Tuple, sk: u64) {
         (*to).netns = netns(sk);
         (*to).state = tcp_state(sk);
     }
-}
-
-/// The local address of a socket, or of a listener's request.
-#[inline(always)]
-pub(crate) fn local(sk: u64) -> [u8; 16] {
-    if family(sk) == AF_INET6 && layout!(sock_v6_rcv_saddr) != ABSENT {
-        return read(sk, layout!(sock_v6_rcv_saddr));
-    }
-    mapped(read(sk, layout!(sock_rcv_saddr)))
 }
 
 /// Writes the device that a full socket sends through.

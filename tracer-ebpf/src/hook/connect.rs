@@ -20,7 +20,7 @@ use tracer_ebpf::{
 use super::unsent;
 use crate::{
     count,
-    kernel::{layout, read, setting},
+    kernel::{layout, read, read_to, setting},
     owner, ring,
     socket::{self, AF_INET, AF_INET6, IPPROTO_TCP, state},
     table,
@@ -31,34 +31,38 @@ const ALLOW: i32 = 1;
 
 #[cgroup_sock_addr(connect4)]
 pub(crate) fn connect4(ctx: SockAddrContext) -> i32 {
+    let mut entry = table::NOTHING;
     // SAFETY: the context of this program type; the verifier checks each access.
-    let address = unsafe { (*ctx.sock_addr).user_ip4 };
-    begin(&ctx, AF_INET, socket::mapped(address))
+    entry.remote = socket::mapped(unsafe { (*ctx.sock_addr).user_ip4 });
+    entry.family = AF_INET;
+    begin(&ctx, &mut entry)
 }
 
 #[cgroup_sock_addr(connect6)]
 pub(crate) fn connect6(ctx: SockAddrContext) -> i32 {
-    // SAFETY: as above. The verifier wants each word loaded on its own.
-    let words = unsafe {
+    let mut entry = table::NOTHING;
+    let remote = (&raw mut entry.remote).cast::<u32>();
+    // SAFETY: as above, and 16 bytes of an aligned record. The verifier wants each word loaded on its
+    // own.
+    unsafe {
         let address = &raw const (*ctx.sock_addr).user_ip6;
-        [
-            (&raw const (*address)[0]).read_volatile(),
-            (&raw const (*address)[1]).read_volatile(),
-            (&raw const (*address)[2]).read_volatile(),
-            (&raw const (*address)[3]).read_volatile(),
-        ]
-    };
-    let mut remote = [0; 16];
-    let mut at = 0;
-    while at < 16 {
-        remote[at] = (words[at / 4] >> (8 * (at % 4))) as u8;
-        at += 1;
+        remote.write((&raw const (*address)[0]).read_volatile());
+        remote
+            .add(1)
+            .write((&raw const (*address)[1]).read_volatile());
+        remote
+            .add(2)
+            .write((&raw const (*address)[2]).read_volatile());
+        remote
+            .add(3)
+            .write((&raw const (*address)[3]).read_volatile());
     }
-    begin(&ctx, AF_INET6, remote)
+    entry.family = AF_INET6;
+    begin(&ctx, &mut entry)
 }
 
 #[inline(always)]
-fn begin(ctx: &SockAddrContext, family: u16, remote: [u8; 16]) -> i32 {
+fn begin(ctx: &SockAddrContext, entry: &mut Entry) -> i32 {
     let address: *mut bpf_sock_addr = ctx.sock_addr;
     // SAFETY: the context of this program type; the verifier checks each access.
     let (protocol, port, sk) = unsafe {
@@ -73,25 +77,12 @@ fn begin(ctx: &SockAddrContext, family: u16, remote: [u8; 16]) -> i32 {
         return ALLOW;
     }
     settle_previous(sk);
-    let start = Start {
-        // SAFETY: the context of this program type.
-        cookie: unsafe { bpf_get_socket_cookie(ctx.as_ptr()) },
-        remote,
-        remote_port: u16::from_be(port as u16),
-        family,
-        cgroup_err: decided_before(),
-    };
-    remember(sk, &start);
+    // SAFETY: the context of this program type.
+    entry.cookie = unsafe { bpf_get_socket_cookie(ctx.as_ptr()) };
+    entry.remote_port = u16::from_be(port as u16);
+    entry.cgroup_err = decided_before();
+    remember(sk, entry);
     ALLOW
-}
-
-/// What the context tells of an attempt.
-struct Start {
-    cookie: u64,
-    remote: [u8; 16],
-    remote_port: u16,
-    family: u16,
-    cgroup_err: i32,
 }
 
 // Each of these has a frame of its own, and returns a number as the verifier wants of a function.
@@ -109,30 +100,26 @@ fn settle_previous(sk: u64) -> u32 {
 }
 
 #[inline(never)]
-fn remember(sk: u64, start: &Start) -> u32 {
-    let mut entry = Entry {
-        owner: owner::NOBODY,
-        start_ns: ring::now_ns(),
-        cookie: start.cookie,
-        remote: start.remote,
-        remote_port: start.remote_port,
-        family: start.family,
-        netns: socket::netns(sk),
-        phase: phase::CALLED,
-        announced: 0,
-        cgroup_err: start.cgroup_err,
-        pending_slot: 0,
-    };
-    if owner::take_current(&mut entry.owner) == 0 {
+fn remember(sk: u64, entry: &mut Entry) -> u32 {
+    if !takes(sk, entry) {
         return 0;
     }
     entry.owner.flags |= owner_flag::FROM_CONNECT;
-    if table::put(sk, &entry) {
+    if table::put(sk, entry) {
         count::attempt(Attempts::Begun);
     } else {
         count::hook(Hook::Connect, Count::MapFull);
     }
     0
+}
+
+/// Whose call it is, and since when; false where a filter leaves the caller out.
+#[inline(always)]
+fn takes(sk: u64, entry: &mut Entry) -> bool {
+    entry.start_ns = ring::now_ns();
+    entry.netns = socket::netns(sk);
+    entry.phase = phase::CALLED;
+    owner::take_current(&mut entry.owner) != 0
 }
 
 /// The verifier knows this pointer as a socket, on which it forbids arithmetic: read back from
@@ -178,7 +165,9 @@ pub(crate) fn inet_stream_connect(ctx: FExitContext) -> i32 {
     }
     match table::any(sk) {
         Some(entry) => told_already(sk, entry, err),
-        None => returned(sk, ctx.arg(1), err),
+        None => {
+            returned(sk, ctx.arg(1), err);
+        }
     }
     0
 }
@@ -194,31 +183,25 @@ fn told_already(sk: u64, entry: *mut Entry, err: i32) {
     table::remove(sk);
 }
 
-/// The destination of `connect()` stands in the `sockaddr` that it was given.
-#[inline(always)]
-fn returned(sk: u64, sockaddr: u64, err: i32) {
-    let family: u16 = read(sockaddr, 0);
-    let remote = match family {
-        AF_INET => socket::mapped(read(sockaddr, 4)),
-        AF_INET6 => read(sockaddr, 8),
-        _ => return,
-    };
-    let mut entry = Entry {
-        owner: owner::NOBODY,
-        start_ns: ring::now_ns(),
-        cookie: 0,
-        remote,
-        remote_port: u16::from_be(read(sockaddr, 2)),
-        family,
-        netns: socket::netns(sk),
-        phase: phase::CALLED,
-        announced: 0,
-        cgroup_err: 0,
-        pending_slot: 0,
-    };
-    if owner::take_current(&mut entry.owner) == 0 {
-        count::hook(Hook::ConnectReturn, Count::Filtered);
-        return;
+/// The destination of `connect()` stands in the `sockaddr` that it was given (`struct sockaddr_in`,
+/// `struct sockaddr_in6`). A frame of its own.
+#[inline(never)]
+fn returned(sk: u64, sockaddr: u64, err: i32) -> u32 {
+    let mut entry = table::NOTHING;
+    entry.family = read(sockaddr, 0);
+    entry.remote_port = u16::from_be(read(sockaddr, 2));
+    // SAFETY: a field of a value of this frame.
+    unsafe {
+        match entry.family {
+            AF_INET => socket::v4(&raw mut entry.remote, sockaddr, 4),
+            AF_INET6 => read_to(&raw mut entry.remote, sockaddr, 8),
+            _ => return 0,
+        }
     }
-    unsent::emit(Hook::ConnectReturn, sk, &raw mut entry, RETURNED, err);
+    if takes(sk, &mut entry) {
+        unsent::emit(Hook::ConnectReturn, sk, &raw mut entry, RETURNED, err);
+    } else {
+        count::hook(Hook::ConnectReturn, Count::Filtered);
+    }
+    0
 }

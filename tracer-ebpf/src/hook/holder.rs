@@ -31,67 +31,37 @@ pub(crate) fn is_held(entry: *mut Entry) -> bool {
     unsafe { (*entry).owner.flags & owner_flag::HELD_IT != 0 }
 }
 
-/// Put into the table first, and filled in there: a frame has no place for it.
-static NOTHING: Entry = Entry {
-    owner: owner::NOBODY,
-    start_ns: 0,
-    cookie: 0,
-    remote: [0; 16],
-    remote_port: 0,
-    family: 0,
-    netns: 0,
-    phase: phase::UNOWNED,
-    announced: 0,
-    cgroup_err: 0,
-    pending_slot: 0,
-};
-
-/// What the socket tells of a connection.
-#[inline(always)]
-fn fill(entry: &mut Entry, sk: u64) {
-    entry.start_ns = ring::now_ns();
-    entry.remote = socket::remote(sk);
-    entry.remote_port = socket::remote_port(sk);
-    entry.family = socket::family(sk);
-    entry.netns = socket::netns(sk);
-}
-
 /// A process has a descriptor of a connection that was there before the tracer.
 #[inline(never)]
 pub(crate) fn found(sk: u64, task: u64) -> u32 {
     let leader: u64 = read(task, layout!(task_group_leader));
-    let tgid: u32 = read(leader, layout!(task_tgid));
-    let uid: u32 = read(read(leader, layout!(task_cred)), layout!(cred_uid));
-    if !owner::is_watched(tgid, uid) {
+    let phase = match socket::tcp_state(sk) {
+        state::SYN_SENT => phase::SYN_SENT,
+        _ => phase::OPEN,
+    };
+    let mut entry = table::NOTHING;
+    table::describe(&mut entry, sk, phase);
+    // SAFETY: a value of this frame.
+    unsafe { owner::holder(&raw mut entry.owner, leader) };
+    if !owner::is_watched(entry.owner.tgid, entry.owner.uid) {
         count::hook(Hook::Find, Count::Filtered);
         return 0;
     }
-    if table::any(sk).is_none() {
-        count::hook(Hook::Find, Count::Seen);
-        if !table::put_new(sk, &NOTHING) {
-            count::hook(Hook::Find, Count::MapFull);
-        }
-    }
-    let Some(entry) = table::any(sk) else {
-        return 0;
-    };
-    // SAFETY: a map value.
-    let entry = unsafe { &mut *entry };
-    if entry.start_ns != 0 {
-        if is_held(entry) && entry.owner.tgid != tgid {
-            entry.owner.flags |= owner_flag::SHARED;
+    if let Some(known) = table::any(sk) {
+        // SAFETY: a map value.
+        let other = unsafe { &mut (*known).owner };
+        if other.flags & owner_flag::HELD_IT != 0 && other.tgid != entry.owner.tgid {
+            other.flags |= owner_flag::SHARED;
         }
         return 0;
     }
-    fill(entry, sk);
-    // SAFETY: as above.
-    unsafe { owner::holder(&raw mut entry.owner, leader) };
-    if socket::tcp_state(sk) == state::SYN_SENT {
+    if phase == phase::SYN_SENT {
         entry.pending_slot = pending::slot(&entry.remote, entry.remote_port);
         pending::add(entry.pending_slot, 1);
-        entry.phase = phase::SYN_SENT;
-    } else {
-        entry.phase = phase::OPEN;
+    }
+    count::hook(Hook::Find, Count::Seen);
+    if !table::put_new(sk, &entry) {
+        count::hook(Hook::Find, Count::MapFull);
     }
     tell_found(sk, &entry.owner)
 }
@@ -138,20 +108,10 @@ pub(crate) fn closes(sk: u64) -> u32 {
     {
         return 0;
     }
-    if !table::put(sk, &NOTHING) {
+    let mut entry = table::NOTHING;
+    table::describe(&mut entry, sk, phase::OPEN);
+    if take(&mut entry.owner) && !table::put(sk, &entry) {
         count::hook(Hook::State, Count::MapFull);
-        return 0;
-    }
-    let Some(entry) = table::any(sk) else {
-        return 0;
-    };
-    // SAFETY: a map value, of a socket that this task has locked.
-    let entry = unsafe { &mut *entry };
-    fill(entry, sk);
-    if take(&mut entry.owner) {
-        entry.phase = phase::OPEN;
-    } else {
-        table::remove(sk);
     }
     0
 }
@@ -169,12 +129,10 @@ fn take(owner: &mut Owner) -> bool {
 /// of an attempt that is not known.
 #[inline(never)]
 pub(crate) fn unknown(sk: u64) -> u64 {
-    if !table::put(sk, &NOTHING) {
+    let mut entry = table::NOTHING;
+    table::describe(&mut entry, sk, phase::UNOWNED);
+    if !table::put(sk, &entry) {
         count::hook(Hook::State, Count::MapFull);
-    }
-    if let Some(entry) = table::any(sk) {
-        // SAFETY: a map value.
-        unsafe { (*entry).start_ns = ring::now_ns() };
     }
     0
 }

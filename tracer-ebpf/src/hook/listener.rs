@@ -59,7 +59,7 @@ const WAIT_NS: u64 = 300_000_000_000;
 unsafe fn describe(to: *mut Listener, sk: u64) {
     // SAFETY: as the caller promises.
     unsafe {
-        (*to).local = socket::local(sk);
+        socket::local(&raw mut (*to).local, sk);
         (*to).local_port = read(sk, layout!(sock_num));
         (*to).family = socket::family(sk);
         (*to).netns = socket::netns(sk);
@@ -173,8 +173,11 @@ pub(crate) fn answered_again(sk: u64, request: u64) -> u32 {
 /// The SYN that made a request, as far as the request still tells. A frame of its own.
 #[inline(never)]
 fn asked(request: u64, packet: &mut Packet) -> u32 {
-    packet.source = socket::remote(request);
-    packet.destination = socket::local(request);
+    // SAFETY: fields of the caller's.
+    unsafe {
+        socket::remote(&raw mut packet.source, request);
+        socket::local(&raw mut packet.destination, request);
+    }
     packet.source_port = socket::remote_port(request);
     packet.destination_port = read(request, layout!(sock_num));
     packet.ip_version = match socket::family(request) {
@@ -310,8 +313,11 @@ pub(crate) fn awaits_anyone() -> bool {
 #[inline(never)]
 pub(crate) fn came_up(sk: u64) -> u32 {
     let now_ns = ring::now_ns();
+    let mut client = [0; 16];
+    // SAFETY: a value of this frame.
+    unsafe { socket::remote(&raw mut client, sk) };
     let answered = AGAIN
-        .get(slot(&socket::remote(sk), socket::remote_port(sk)))
+        .get(slot(&client, socket::remote_port(sk)))
         .copied()
         .unwrap_or(0);
     if answered == 0 || now_ns - answered > WAIT_NS {

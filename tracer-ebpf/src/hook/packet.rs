@@ -6,7 +6,7 @@ use tracer_ebpf::{
 };
 
 use crate::{
-    kernel::{self, layout, read},
+    kernel::{self, layout, read, read_to},
     socket,
 };
 
@@ -66,15 +66,18 @@ pub(crate) fn tcp(skb: u64, packet: &mut Packet) -> u32 {
 /// Takes the addresses; where the TCP header is, or 0.
 #[inline(always)]
 fn ipv4(packet: &mut Packet, network: u64, first: u8) -> u64 {
-    let header: [u32; 5] = read(network, 0);
+    let header: [u32; 3] = read(network, 0);
     let protocol = (u32::from_be(header[2]) >> 16) as u8;
     let fragment_offset = u32::from_be(header[1]) & 0x1fff;
     let length = (first & 15) as u64 * 4;
     if protocol != IPPROTO_TCP || fragment_offset != 0 || length < 20 {
         return 0;
     }
-    packet.source = socket::mapped(header[3]);
-    packet.destination = socket::mapped(header[4]);
+    // SAFETY: fields of the caller's.
+    unsafe {
+        socket::v4(&raw mut packet.source, network, 12);
+        socket::v4(&raw mut packet.destination, network, 16);
+    }
     network + length
 }
 
@@ -94,8 +97,11 @@ fn ipv6(packet: &mut Packet, network: u64) -> u64 {
     if next != IPPROTO_TCP {
         return 0;
     }
-    packet.source = read(network, 8);
-    packet.destination = read(network, 24);
+    // SAFETY: fields of the caller's.
+    unsafe {
+        read_to(&raw mut packet.source, network, 8);
+        read_to(&raw mut packet.destination, network, 24);
+    }
     at
 }
 

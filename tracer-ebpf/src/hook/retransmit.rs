@@ -57,7 +57,10 @@ pub(crate) fn tcp_retransmit_synack(ctx: RawTracePointContext) -> i32 {
     listener::answered_again(sk, request);
     // A request is a mini-socket: it has what `sock_common` has, and no `inet_sport`.
     let local_port: u16 = read(request, layout!(sock_num));
-    if !pending::wants_answer(Hook::SynackRetransmit, &socket::local(request), local_port) {
+    let mut local = [0; 16];
+    // SAFETY: a value of this frame.
+    unsafe { socket::local(&raw mut local, request) };
+    if !pending::wants_answer(Hook::SynackRetransmit, &local, local_port) {
         return 0;
     }
     ring::emit::<SynackRetransmit>(Hook::SynackRetransmit, |event| {

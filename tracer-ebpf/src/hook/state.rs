@@ -77,19 +77,8 @@ fn begin(sk: *const u8) -> u32 {
 /// Without the connect hook, or where that saw nothing (a kernel's own socket), it begins here.
 #[inline(always)]
 fn begin_unannounced(sk: u64) {
-    let mut entry = Entry {
-        owner: owner::NOBODY,
-        start_ns: ring::now_ns(),
-        cookie: 0,
-        remote: socket::remote(sk),
-        remote_port: socket::remote_port(sk),
-        family: socket::family(sk),
-        netns: socket::netns(sk),
-        phase: phase::SYN_SENT,
-        announced: 0,
-        cgroup_err: 0,
-        pending_slot: 0,
-    };
+    let mut entry = table::NOTHING;
+    table::describe(&mut entry, sk, phase::SYN_SENT);
     if owner::take_current(&mut entry.owner) == 0 {
         count::hook(Hook::State, Count::Filtered);
         return;

@@ -3,7 +3,7 @@
 use tracer_ebpf::{
     attempt::Entry,
     counter::{Attempts, Count, Hook},
-    event::{Tuple, Unsent, kind},
+    event::{Unsent, kind},
 };
 
 use crate::{
@@ -27,19 +27,19 @@ pub(crate) fn emit(hook: Hook, sk: u64, entry: *mut Entry, how: u32, err: i32) {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
             (*event).head = ring::head(kind::UNSENT, sk, attempt_ns);
-            (*event).tuple = Tuple {
-                local: read(sk, layout!(sock_v6_rcv_saddr)),
-                remote: entry.remote,
-                local_port: u16::from_be(read(sk, layout!(inet_sport))),
-                remote_port: entry.remote_port,
-                family: entry.family,
-                protocol: IPPROTO_TCP,
-                netns: entry.netns,
-                state: socket::tcp_state(sk),
-            };
             if entry.family == socket::AF_INET {
-                (*event).tuple.local = socket::mapped(read(sk, layout!(sock_rcv_saddr)));
+                let address = &raw mut (*event).tuple.local;
+                socket::v4(address, sk, layout!(sock_rcv_saddr));
+            } else {
+                socket::local(&raw mut (*event).tuple.local, sk);
             }
+            (*event).tuple.remote = entry.remote;
+            (*event).tuple.local_port = u16::from_be(read(sk, layout!(inet_sport)));
+            (*event).tuple.remote_port = entry.remote_port;
+            (*event).tuple.family = entry.family;
+            (*event).tuple.protocol = IPPROTO_TCP;
+            (*event).tuple.netns = entry.netns;
+            (*event).tuple.state = socket::tcp_state(sk);
             (*event).cookie = entry.cookie;
             (*event).how = how;
             (*event).err = err;
