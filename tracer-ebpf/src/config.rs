@@ -59,6 +59,8 @@ absent_by_default! {
         pub exterr_errno,
         /// `sock_exterr_skb.ee.ee_origin`, 1 byte.
         pub exterr_origin,
+        /// `sock.sk_wmem_queued`.
+        pub sock_wmem_queued,
         /// `sock.sk_dst_cache`.
         pub sock_dst_cache,
         /// `sock.sk_mark`.

@@ -76,7 +76,6 @@ fn begin(ctx: &SockAddrContext, entry: &mut Entry) -> i32 {
     if protocol != IPPROTO_TCP as u32 {
         return ALLOW;
     }
-    settle_previous(sk);
     // SAFETY: the context of this program type.
     entry.cookie = unsafe { bpf_get_socket_cookie(ctx.as_ptr()) };
     entry.remote_port = u16::from_be(port as u16);
@@ -105,11 +104,14 @@ fn remember(sk: u64, entry: &mut Entry) -> u32 {
         return 0;
     }
     entry.owner.flags |= owner_flag::FROM_CONNECT;
-    if table::put(sk, entry) {
-        count::attempt(Attempts::Begun);
-    } else {
-        count::hook(Hook::Connect, Count::MapFull);
+    if !table::put_new(sk, entry) {
+        settle_previous(sk);
+        if !table::put(sk, entry) {
+            count::hook(Hook::Connect, Count::MapFull);
+            return 0;
+        }
     }
+    count::attempt(Attempts::Begun);
     0
 }
 

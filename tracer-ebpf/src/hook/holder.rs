@@ -95,14 +95,11 @@ fn emit(hook: Hook, (sk, attempt_ns): (u64, u64), owner: &Owner, how: u32) {
     });
 }
 
-/// This side begins to close a connection whose beginning was not seen. From here on no descriptor
-/// need hold it, so its process is remembered where data is under way that may yet be lost.
+/// This side begins to close a connection while data is under way that may yet be lost. From here on
+/// no descriptor need hold it, so whose it is is remembered where that is not known.
 #[inline(never)]
 pub(crate) fn closes(sk: u64) -> u32 {
-    let written: u32 = read(sk, layout!(tcp_write_seq));
-    let acked: u32 = read(sk, layout!(tcp_snd_una));
-    if written == acked
-        || !socket::is_in_call(sk)
+    if !socket::is_in_call(sk)
         || read::<u16>(sk, layout!(sock_protocol)) != IPPROTO_TCP
         || table::any(sk).is_some()
     {

@@ -39,7 +39,9 @@ pub(crate) fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
         }
         (state::SYN_RECV, state::CLOSE) => simultaneous_open_failed(sk, old),
         (_, state::CLOSE) => ended(sk, old),
-        (state::ESTABLISHED, state::FIN_WAIT1) | (state::CLOSE_WAIT, state::LAST_ACK) => {
+        (state::ESTABLISHED, state::FIN_WAIT1) | (state::CLOSE_WAIT, state::LAST_ACK)
+            if has_data_under_way(sk) =>
+        {
             holder::closes(sk as u64)
         }
         _ => 0,
@@ -171,6 +173,13 @@ fn simultaneous_open_failed(sk: *const u8, old: u32) -> u32 {
     } else {
         0
     }
+}
+
+/// True where this side has written what the other has not acknowledged: its FIN is not made yet.
+#[inline(always)]
+fn has_data_under_way(sk: *const u8) -> bool {
+    // SAFETY: an argument of the tracepoint.
+    unsafe { read_trusted::<u32>(sk, layout!(sock_wmem_queued)) != 0 }
 }
 
 /// A connection that had come up is over. The ordinary end costs three loads at most.

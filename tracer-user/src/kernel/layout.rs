@@ -58,6 +58,7 @@ const REQUIRED: &[Row] = rows! {
     sock_protocol = 2, "sock.sk_protocol";
     sock_err = 4, "sock.sk_err";
     sock_err_soft = 4, "sock.sk_err_soft";
+    sock_wmem_queued = 4, "sock.sk_wmem_queued";
     sock_mark = 4, "sock.sk_mark";
     sock_owned = 4, "sock.sk_lock.owned";
     sock_flags = 8, "sock_common.skc_flags";
