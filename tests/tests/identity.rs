@@ -219,13 +219,12 @@ fn run_follows_what_its_command_accepts_and_nobody_else() {
     };
     let script: Vec<String> = STORIES.iter().map(told).collect();
     let file = std::env::temp_dir().join(format!("{lab}-run.jsonl"));
-    let mut command = Command::new("ip");
+    let mut command = Command::new(tracer::binary().unwrap());
     command
-        .args(["netns", "exec", &lab.netns(Place::Client)])
-        .arg(tracer::binary().unwrap())
         .args(["run", "--format", "json", "-o"])
         .arg(&file)
-        .args(["--", "sh", "-euc", &script.join("; ")])
+        .args(["--", "ip", "netns", "exec", &lab.netns(Place::Client)])
+        .args(["sh", "-euc", &script.join("; ")])
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let mut run = shell::dies_with_us(&mut command).spawn().unwrap();

@@ -141,6 +141,8 @@ impl Live {
             ledger: Ledger::default(),
         };
         live.writer.write(&Record::Header(Box::new(header)))?;
+        // Who holds what was there before is asked while they are there: it is not ready until then.
+        live.step()?;
         Ok(live)
     }
 
