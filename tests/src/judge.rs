@@ -4,13 +4,13 @@ use std::{fmt::Display, os::unix::process::ExitStatusExt, sync::OnceLock};
 
 use tracer_user::{
     kernel::Kernel,
-    record::{Confidence, Direction, Drop, Failure, Match, MatchedBy, Phase, Role},
+    record::{Confidence, Direction, Drop, Failure, Match, MatchedBy, PeerRole, Phase, Role},
 };
 
 use crate::{
     client::Story,
     net::{Lab, Place},
-    scenario::{Accepted, Dropped, Inbound, Local, Scenario},
+    scenario::{Accepted, Dropped, Inbound, Local, Nat, Scenario},
 };
 
 /// Something that is not as it must be.
@@ -354,6 +354,58 @@ fn one(findings: &mut Findings, scenario: &Scenario, lab: &Lab, story: &Story, f
     if !row.rule.is_empty() {
         rule(findings, row.rule, failure);
     }
+}
+
+/// What is told beyond the connection's own socket: translations, and its other end. A host that is
+/// busy may not get to it, so that only tests that leave it idle ask.
+#[must_use]
+pub fn beyond(scenario: &Scenario, lab: &Lab, story: &Story, all: &[&Failure]) -> Vec<Mismatch> {
+    let mut findings = Findings::default();
+    let pid = |failure: &Failure| failure.process.as_ref().map(|process| process.pid);
+    let own = all.iter().filter(|failure| pid(failure) == Some(story.pid));
+    let own: Vec<_> = own.collect();
+    findings.check(!own.is_empty(), "failures", "one of the client's", 0);
+    let row = &scenario.row;
+    for failure in own {
+        for (place, what) in &row.nat {
+            translated(&mut findings, lab.inode(*place), *what, failure);
+        }
+        let (server, daemon) = (lab.inode(Place::Server), story.daemons.first());
+        if let (Some(role), Some(&daemon)) = (row.peer, daemon) {
+            peer(&mut findings, role, server, daemon, failure);
+        }
+    }
+    findings.0
+}
+
+/// A network namespace translates it.
+fn translated(findings: &mut Findings, netns: u32, what: Nat, failure: &Failure) {
+    let own = (failure.socket.local, Some(failure.socket.remote));
+    let first = failure.nat.first().map(|it| it.original);
+    let followed = first.map(|it| (Some(it.source), Some(it.destination))) == Some(own);
+    let there = failure.nat.iter().any(|it| {
+        let destination = it.reply.source != it.original.destination;
+        let source = it.reply.destination != it.original.source;
+        it.netns == netns
+            && (destination, source) == (what == Nat::Destination, what == Nat::Source)
+    });
+    let got = format!("{:?}", failure.nat);
+    findings.check(
+        followed && there,
+        "nat",
+        format!("{what:?} at {netns}"),
+        got,
+    );
+}
+
+/// The other end is the server's process, and nobody else.
+fn peer(findings: &mut Findings, role: PeerRole, netns: u32, pid: u32, failure: &Failure) {
+    let right = failure.peer.as_ref().is_some_and(|it| {
+        let held = it.process.as_ref().map(|process| process.pid);
+        (it.netns, it.role, held) == (netns, role, Some(pid))
+    });
+    let got = format!("{:?}", failure.peer);
+    findings.check(right, "peer", format!("{role:?} {pid} at {netns}"), got);
 }
 
 /// One rule is named, in the drop and in a sentence.

@@ -1,5 +1,6 @@
 //! From verdicts to records: every field filled from evidence, or left out.
 
+mod beyond;
 pub mod inbound;
 
 use tracer_ebpf::event::{Head, Owner, State, Tuple, owner_flag};
@@ -45,6 +46,8 @@ pub fn failure(attempt: &Attempt, verdict: &Verdict, clock: Clock) -> Failure {
         resets: resets(attempt),
         icmp: icmp(attempt),
         listener: None,
+        nat: beyond::nat(&attempt.beyond),
+        peer: beyond::peer(&attempt.beyond),
         lost: attempt.lost,
     }
 }

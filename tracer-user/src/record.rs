@@ -2,6 +2,7 @@
 //!
 //! Every field that is absent is not known. Nothing here is ever filled with a guess.
 
+mod beyond;
 mod candidate;
 mod connection;
 mod context;
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    beyond::{Flow, Nat, Peer, PeerRole},
     candidate::{Candidate, Match},
     connection::{Connection, Stream, Tcp, Timing},
     context::{Context, Way},

@@ -1,6 +1,7 @@
 //! One run: hooks to ring to decoding to attribution to diagnosis to records, until it is told to
 //! stop. Everything impure is here; what comes between decoding and records is not.
 
+mod beyond;
 mod book;
 mod firewall;
 mod holder;
@@ -49,6 +50,7 @@ pub struct Session {
     tracker: Tracker,
     routes: Routes,
     firewalls: firewall::Firewalls,
+    surroundings: beyond::Surroundings,
     neighbourhood: nearby::Neighbourhood,
     sockets: Sockets,
     streams: stream::Streams,
@@ -132,6 +134,7 @@ impl Session {
             tracker: Tracker::new(max_attempts),
             routes: Routes::default(),
             firewalls: firewall::Firewalls::default(),
+            surroundings: beyond::Surroundings::default(),
             neighbourhood: nearby::Neighbourhood::default(),
             sockets: Sockets::default(),
             streams: stream::Streams::default(),
@@ -402,6 +405,9 @@ impl Session {
                 self.ways.of_netns(queue.netns);
                 attempt.queue = Some(Arc::new(queue));
             }
+        }
+        self.surroundings.look(&mut due, &mut self.sockets);
+        for attempt in &due {
             self.ways.look_for(attempt);
         }
         if self.wanted.replay {

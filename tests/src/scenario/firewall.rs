@@ -1,6 +1,8 @@
 //! Netfilter: nftables and iptables-legacy, at every hook, at the client, a router and the server.
 
-use super::row::{HostLimit, Row, Sure::*, row};
+use tracer_user::record::PeerRole;
+
+use super::row::{HostLimit, Nat, Row, Sure::*, row};
 use crate::net::Place::*;
 
 const NFT: &str = "NETFILTER_DROP@nft_do_chain";
@@ -34,6 +36,15 @@ fn server() -> Vec<Row> {
             .nft(Server, "input", "tcp dport 8080 drop")
             .dropped(NFT, "input", Server, "tuple")
             .by_rule("tcp dport 8080 drop"),
+        drop(
+            "03",
+            "peer-input-drop-listener",
+            "the server drops it though somebody listens",
+        )
+        .daemon(Server, "listen.py 8080")
+        .nft(Server, "input", "tcp dport 8080 drop")
+        .dropped(NFT, "input", Server, "tuple")
+        .peer(PeerRole::Listener),
         drop(
             "03",
             "peer-prerouting-drop",
@@ -184,6 +195,7 @@ fn translated() -> Vec<Row> {
         )
         .nft(Client, "output", "tcp dport 8080 dnat $nfip to $url:9090")
         .nft(Server, "input", "tcp dport 9090 drop")
+        .translated(Client, Nat::Destination)
         .dropped(NFT, "input", Server, "tuple"),
         drop(
             "65",
@@ -197,7 +209,17 @@ fn translated() -> Vec<Row> {
         )
         .nft(Server, "input", "tcp dport 9090 drop")
         .dropped(NFT, "input", Server, "tuple")
+        .translated(Router, Nat::Destination)
         .by_rule("tcp dport 9090 drop"),
+        drop(
+            "65",
+            "masquerade-then-drop",
+            "the router masquerades it, dropped by the server",
+        )
+        .nft(Router, "postrouting", "tcp dport 8080 masquerade")
+        .nft(Server, "input", "tcp dport 8080 drop")
+        .dropped(NFT, "input", Server, "tuple")
+        .translated(Router, Nat::Source),
     ]
 }
 

@@ -11,7 +11,7 @@ mod row;
 mod stream;
 
 pub(crate) use row::Step;
-pub use row::{Accepted, Block, Count, Dropped, HostLimit, Inbound, Local, Row, Sure};
+pub use row::{Accepted, Block, Count, Dropped, HostLimit, Inbound, Local, Nat, Row, Sure};
 use tracer_user::record::Family;
 
 /// One failure in one address family.

@@ -1,6 +1,6 @@
 //! How a row of the table is written.
 
-use tracer_user::record::{Confidence, Family, Phase};
+use tracer_user::record::{Confidence, Family, PeerRole, Phase};
 
 use super::Scenario;
 use crate::net::Place;
@@ -55,6 +55,15 @@ impl Sure {
             Self::Either => confidence != Confidence::Unknown,
         }
     }
+}
+
+/// What address translation changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nat {
+    /// Where packets go.
+    Destination,
+    /// Where packets come from.
+    Source,
 }
 
 /// What is known of the connection's own end.
@@ -156,6 +165,8 @@ pub struct Row {
     pub(crate) server: Option<Accepted>,
     pub(crate) says: &'static str,
     pub(crate) rule: &'static str,
+    pub(crate) nat: Vec<(Place, Nat)>,
+    pub(crate) peer: Option<PeerRole>,
     pub(crate) inbound: Vec<Inbound>,
 }
 
@@ -189,6 +200,8 @@ pub(super) fn row(number: &'static str, name: &'static str, about: &'static str)
         server: None,
         says: "",
         rule: "",
+        nat: Vec::new(),
+        peer: None,
         inbound: Vec::new(),
     }
 }
@@ -203,12 +216,13 @@ impl Row {
 
     /// One nftables rule in a base chain of its own.
     pub(super) fn nft(self, place: Place, hook: &str, rule: &str) -> Self {
-        let kind = if rule.contains("dnat") {
+        let kind = if rule.contains("dnat") || rule.contains("masquerade") {
             "nat"
         } else {
             "filter"
         };
         let priority = match (kind, hook) {
+            ("nat", "postrouting") => "100",
             ("nat", _) => "-100",
             _ if rule.contains("notrack") => "-300",
             _ => "0",
@@ -399,6 +413,18 @@ impl Row {
         self
     }
 
+    /// A namespace translates its addresses: what it changes.
+    pub(super) fn translated(mut self, place: Place, what: Nat) -> Self {
+        self.nat.push((place, what));
+        self
+    }
+
+    /// The other end is the first process beside, in the server's namespace.
+    pub(super) fn peer(mut self, role: PeerRole) -> Self {
+        self.peer = Some(role);
+        self
+    }
+
     /// The one rule that dropped it: `*` stands for anything.
     pub(super) fn by_rule(mut self, rule: &'static str) -> Self {
         self.rule = rule;
@@ -446,6 +472,12 @@ impl Row {
 
 /// What others may see of a scenario.
 impl Scenario {
+    /// Whether something is to be told beyond the connection's own socket.
+    #[must_use]
+    pub fn looks_beyond(&self) -> bool {
+        !self.row.nat.is_empty() || self.row.peer.is_some()
+    }
+
     /// Number of the kernel experiment behind it.
     #[must_use]
     pub fn number(&self) -> &'static str {

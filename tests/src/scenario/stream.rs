@@ -1,6 +1,9 @@
 //! Connections that come up, and then break.
 
-use tracer_user::record::Phase::{Close, Established};
+use tracer_user::record::{
+    PeerRole,
+    Phase::{Close, Established},
+};
 
 use super::row::{HostLimit, Row, Sure::*, row};
 use crate::net::Place::*;
@@ -95,7 +98,8 @@ fn silent() -> Vec<Row> {
             "TCP_USER_TIMEOUT",
             "user-timeout",
         )
-        .fails("user-timeout", "ETIMEDOUT", Certain),
+        .fails("user-timeout", "ETIMEDOUT", Certain)
+        .peer(PeerRole::Acceptor),
         broken(
             "33",
             "stream-silence",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tracer_ebpf::event::{self, Owner, State, Tuple, Unsent, owner_flag, seen_by};
 
-use super::{evidence::Evidence, nearby::Nearby, queue::FullQueue};
+use super::{beyond::Beyond, evidence::Evidence, nearby::Nearby, queue::FullQueue};
 use crate::record::{Direction, Process};
 
 /// How an attempt ended.
@@ -97,6 +97,8 @@ pub struct Attempt {
     pub found: Option<Found>,
     /// The listener of this host that ignored it, since a queue of it was full.
     pub queue: Option<Arc<FullQueue>>,
+    /// What this host knows of it beyond its own socket.
+    pub beyond: Beyond,
     /// Events that may have been lost while it lived.
     pub lost: u64,
 }

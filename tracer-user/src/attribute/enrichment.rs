@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     attempt::{Attempt, Found, Identity, RouteAnswer},
+    beyond::Beyond,
     evidence::Evidence,
     nearby::Nearby,
     queue::FullQueue,
@@ -40,6 +41,8 @@ pub struct Enrichment {
     /// [`super::SeenDrop::ruling`], by the place of the drop in [`Evidence::drops`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rulings: Vec<(usize, Ruling)>,
+    /// [`Attempt::beyond`].
+    pub beyond: Beyond,
     /// [`Attempt::lost`].
     #[serde(skip_serializing_if = "is_zero")]
     pub lost: u64,
@@ -77,6 +80,7 @@ impl Enrichment {
             nearby,
             found,
             queue,
+            beyond,
             lost,
         } = attempt;
         let rulings = drops.iter().enumerate();
@@ -90,6 +94,7 @@ impl Enrichment {
             found: found.clone(),
             queue: queue.as_deref().cloned(),
             rulings: rulings.collect(),
+            beyond: beyond.clone(),
             lost: *lost,
         }
     }
@@ -102,6 +107,7 @@ impl Enrichment {
         attempt.nearby = self.nearby.map(Arc::new);
         attempt.found = self.found;
         attempt.queue = self.queue.map(Arc::new);
+        attempt.beyond = self.beyond;
         for (nth, ruling) in self.rulings {
             if let Some(drop) = attempt.evidence.drops.get_mut(nth) {
                 drop.ruling = Some(ruling);

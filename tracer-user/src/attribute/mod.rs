@@ -4,6 +4,7 @@
 //! Pure: no clock, no I/O. The same events give the same attempts, on any machine.
 
 mod attempt;
+mod beyond;
 mod enrichment;
 mod evidence;
 pub mod listener;
@@ -16,6 +17,7 @@ mod tracker;
 
 pub use self::{
     attempt::{Attempt, End, Found, Identity, RouteAnswer, is_late, is_open},
+    beyond::{Beyond, OtherEnd, Translation},
     enrichment::Enrichment,
     evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way, is_down},
     listener::Counters,

@@ -15,6 +15,7 @@ use tracer_ebpf::event::{self, Owner, Process, State, Unsent, seen_by};
 
 use super::{
     attempt::{Attempt, End, Found, Identity, RouteAnswer, is_open},
+    beyond::Beyond,
     evidence::Evidence,
     loose::{Loose, LooseEvidence},
     stream::StreamEvidence,
@@ -384,6 +385,7 @@ impl Tracker {
             nearby: None,
             found: None,
             queue: None,
+            beyond: Beyond::default(),
             lost: 0,
         };
         attempt.remember_ends();

@@ -75,6 +75,8 @@ pub fn failure(
         drops: drops(refusals),
         resets: resets(refusals),
         icmp: Vec::new(),
+        nat: Vec::new(),
+        peer: None,
         listener: Some(listener(refusals, held.holders, clock)),
         lost,
     }

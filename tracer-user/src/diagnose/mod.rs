@@ -3,6 +3,7 @@
 //! Pure: no clock, no I/O. A rule never guesses: where evidence is missing it says which, and lowers
 //! the confidence.
 
+mod beyond;
 mod case;
 mod finding;
 mod fix;
@@ -74,6 +75,7 @@ pub fn refused_here(attempt: &Attempt) -> Option<(u32, std::net::SocketAddr)> {
 
 fn conclude_stream(case: &Case<'_>, mut finding: Finding, severity: Severity) -> Verdict {
     doubt(case, &mut finding);
+    finding = beyond::explain(case, finding);
     finding.missing.extend(words::whose(case));
     finding.why.insert(0, words::what_the_application_saw(case));
     Verdict {
@@ -97,6 +99,7 @@ fn doubt(case: &Case<'_>, finding: &mut Finding) {
 
 fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str>) -> Verdict {
     doubt(case, &mut finding);
+    finding = beyond::explain(case, finding);
     if !case.attempt.end_was_seen() {
         finding.confidence = finding.confidence.min(Confidence::Likely);
         finding.missing.push(

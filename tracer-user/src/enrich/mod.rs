@@ -2,6 +2,8 @@
 //! goes into attribution as one more event.
 
 pub mod cgroup;
+pub mod connection;
+pub mod conntrack;
 pub mod counters;
 pub mod firewall;
 pub mod holders;

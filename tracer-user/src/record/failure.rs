@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Drop, Icmp, Listener, Process, Reset, Socket, Tcp, Timing};
+use super::{Drop, Icmp, Listener, Nat, Peer, Process, Reset, Socket, Tcp, Timing};
 
 /// One failed connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +57,12 @@ pub struct Failure {
     /// for all that this listener turned away for this cause in a span of time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listener: Option<Listener>,
+    /// Where this host translates its addresses, in the order in which its packets meet that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nat: Vec<Nat>,
+    /// The other end, where it is on this host too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Peer>,
     /// Events known to be lost while this connection lived.
     pub lost: u64,
 }

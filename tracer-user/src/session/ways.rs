@@ -36,7 +36,9 @@ impl Ways {
         let drops = attempt.evidence.drops.iter().map(|drop| drop.netns);
         let nearby = attempt.nearby.iter();
         let nearby = nearby.flat_map(|nearby| nearby.listeners.iter().map(|it| it.netns));
-        let mut all = drops.chain(nearby).chain([attempt.tuple().netns]);
+        let translations = attempt.beyond.translations.iter().map(|it| it.netns);
+        let elsewhere = drops.chain(nearby).chain(translations);
+        let mut all = elsewhere.chain([attempt.tuple().netns]);
         if all.any(|netns| self.places.way(netns).is_none()) {
             self.look();
         }

@@ -112,6 +112,8 @@ pub(crate) fn failure() -> Failure {
         resets: vec![],
         icmp: vec![],
         listener: None,
+        nat: vec![],
+        peer: None,
         lost: 0,
     }
 }

@@ -1,0 +1,45 @@
+//! What is known of a connection beyond its own socket, in words.
+
+use super::{case::Case, finding::Finding};
+use crate::{
+    attribute::{OtherEnd, Translation},
+    record::PeerRole,
+};
+
+/// Adds it to the chain.
+pub(super) fn explain(case: &Case<'_>, mut finding: Finding) -> Finding {
+    let beyond = &case.attempt.beyond;
+    for it in &beyond.translations {
+        finding = finding.why(translated(case, it));
+    }
+    match &beyond.other_end {
+        Some(it) => finding.why(other_end(case, it)),
+        None => finding,
+    }
+}
+
+fn translated(case: &Case<'_>, it: &Translation) -> String {
+    let (from, to) = it.original;
+    let (back_from, back_to) = it.reply;
+    format!(
+        "address translation{} makes {from} -> {to} {back_to} -> {back_from}",
+        case.elsewhere(it.netns)
+    )
+}
+
+fn other_end(case: &Case<'_>, it: &OtherEnd) -> String {
+    let who = match &it.process {
+        Some(process) => format!("{}[{}]", process.comm, process.pid),
+        None => "a process that is not known".to_owned(),
+    };
+    let place = case.elsewhere(it.netns);
+    match it.role {
+        PeerRole::Listener => format!("{who} on this host{place} listens there"),
+        PeerRole::Opener | PeerRole::Acceptor => {
+            format!(
+                "the other end is on this host{place}: {who}, in {}",
+                it.state
+            )
+        }
+    }
+}
