@@ -3,7 +3,7 @@
 //! [`scenario`] is the table of failures; [`net`] makes the client, router and server namespaces
 //! that each of them gets for itself; [`client`] and [`bpf`] break things in them; [`tracer`] runs
 //! the real `tcpwhy`; [`judge`] compares, [`matrix`] shows it as a table;
-//! [`runner`] does all of it for many scenarios at once.
+//! [`runner`] does all of it for many scenarios at once; [`ordinary`] is traffic without failures.
 
 pub mod bpf;
 pub mod client;
@@ -12,6 +12,7 @@ pub mod judge;
 pub mod lock;
 pub mod matrix;
 pub mod net;
+pub mod ordinary;
 pub mod recorder;
 pub mod report;
 pub mod runner;

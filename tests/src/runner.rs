@@ -195,8 +195,13 @@ fn counted(scenario: &Scenario, lab: &Lab) -> Result<Vec<RangeInclusive<u64>>> {
 
 /// What the server's namespace counts under a name of `nstat`.
 pub fn counter(lab: &Lab, name: &str) -> Result<u64> {
+    counter_at(lab, Place::Server, name)
+}
+
+/// What one of a lab's namespaces counts under a name of `nstat`.
+pub fn counter_at(lab: &Lab, place: Place, name: &str) -> Result<u64> {
     let text = lab.sh(
-        Place::Server,
+        place,
         Family::Ipv4,
         &format!("nstat -asz {name} | awk '$1 == \"{name}\" {{ print $2 }}'"),
     )?;

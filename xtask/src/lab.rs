@@ -17,6 +17,7 @@ Examples:
   cargo xtask lab refused-remote       make this failure, and check what tcpwhy says
   cargo xtask lab --text peer-input-drop no-route
   cargo xtask lab --matrix             a table of all of them: expected, got
+  cargo xtask lab --healthy 100000     ordinary traffic: is there a false alarm?
   cargo xtask lab --hog all            all of them, with bystanders on every CPU")]
 pub(crate) struct Args {
     /// Leave the Debian packages that the lab needs (tests/packages.txt) alone

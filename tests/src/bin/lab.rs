@@ -11,7 +11,7 @@ use tests::{
     hog::Hog,
     judge::Mismatch,
     lock::Host,
-    matrix, net, runner,
+    matrix, net, ordinary, runner,
     scenario::{self, Scenario},
     tracer::{self, Trace, Tracer},
 };
@@ -29,6 +29,10 @@ struct Arguments {
     /// Print a table: of each scenario what must be said, what tcpwhy said, and whether it differs
     #[arg(long, conflicts_with_all = ["list", "without_tracer"])]
     matrix: bool,
+    /// Make about so many ordinary connections instead, by nginx, redis, ab, wrk, curl and Python, and a
+    /// few among them that truly fail: nothing else may be told
+    #[arg(long, value_name = "N", conflicts_with_all = ["matrix", "list", "without_tracer", "names"])]
+    healthy: Option<u32>,
     /// Make what differs again, so many times: a kernel may skip a hook now and then
     #[arg(long, value_name = "N", default_value_t = 0)]
     again: u32,
@@ -52,6 +56,7 @@ Examples:
   lab --matrix                         every scenario: expected, got
   lab --matrix --again 2 --hog         the same with every CPU busy
   lab --matrix accept-queue-full no-route
+  lab --healthy 100000                 ordinary traffic: is there a false alarm?
 
 Exit status: 0 all as expected, 1 something differs, 2 bad usage.";
 
@@ -70,6 +75,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {
+    if let Some(connections) = arguments.healthy {
+        return healthy(arguments, connections);
+    }
     let all = arguments.names == ["all"] || (arguments.matrix && arguments.names.is_empty());
     let chosen = runner::choose(if all { &[] } else { &arguments.names })?;
     if arguments.list || (arguments.names.is_empty() && !all) {
@@ -96,6 +104,32 @@ fn run(arguments: &Arguments) -> Result<bool> {
         }
     }
     Ok(passed == total)
+}
+
+/// Makes ordinary connections, and prints what was told that did not happen.
+fn healthy(arguments: &Arguments, connections: u32) -> Result<bool> {
+    runner::prepare()?;
+    clean_up_on_signal()?;
+    let _host = Host::shared()?;
+    let _hog = arguments.hog.then(Hog::start).transpose()?;
+    let lab = net::Lab::new()?;
+    let tracer = Tracer::watch(&[])?;
+    let begun = Instant::now();
+    let truth = ordinary::run(&lab, connections)?;
+    let took = begun.elapsed().as_secs_f32();
+    ordinary::wait_for(&tracer, &lab, &truth);
+    let trace = tracer.stop()?;
+    let wrong = ordinary::wrong(&lab, &truth, &trace);
+    for line in &wrong {
+        println!("FAILED  {line}");
+    }
+    println!(
+        "{} connections in {took:.0} s, {} ends of which broke: {} false or missing",
+        truth.connections,
+        truth.broken.iter().sum::<u64>(),
+        wrong.len()
+    );
+    Ok(wrong.is_empty())
 }
 
 /// Makes scenarios, and again those that differ; gives how many are as expected in the end.
