@@ -19,6 +19,10 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Scans begin at least so far apart, and ten times as far as the last one took: a tenth of one CPU
 /// at most.
 const APART: Duration = Duration::from_millis(250);
+/// One process is looked at again after so long, and ten times as long as that took.
+const NEAR_APART: Duration = Duration::from_millis(10);
+/// Processes whose descriptors are remembered for that long.
+const MAX_NEAR: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
 /// Descriptors looked at in one scan at most.
 const MAX_DESCRIPTORS: usize = 131_072;
 /// Sockets remembered whose holders were found.
@@ -77,9 +81,17 @@ struct Scan {
     cut_short: bool,
 }
 
+/// One look at the descriptors of a process.
+struct Near {
+    scan: Scan,
+    begun: Instant,
+    took: Duration,
+}
+
 /// Looks, and remembers for a moment.
 pub struct Holders {
     found: LruCache<u64, Vec<Place>>,
+    near: LruCache<u32, Near>,
     scan: Scan,
     begun: Option<Instant>,
     took: Duration,
@@ -90,6 +102,7 @@ impl Default for Holders {
     fn default() -> Self {
         Self {
             found: LruCache::new(MAX_FOUND),
+            near: LruCache::new(MAX_NEAR),
             scan: Scan::default(),
             begun: None,
             took: Duration::ZERO,
@@ -108,18 +121,32 @@ impl Holders {
         if let Some(answer) = self.again(inode) {
             return answer;
         }
-        let mut near = Scan::default();
-        let mut left = self.max_descriptors;
+        let mut places = Vec::new();
         for &pid in likely {
-            near.look_into(pid, &mut left);
+            places.extend_from_slice(self.places_near(pid, inode));
         }
-        match self.take_from(&near, inode) {
+        match self.confirm(inode, &places) {
             Some(holders) => Answer::Held {
                 holders,
                 whole: false,
             },
             None => self.all_of(inode),
         }
+    }
+
+    /// A process that many connections belong to is not looked at for each of them.
+    fn places_near(&mut self, pid: u32, inode: u64) -> &[Place] {
+        let is_fresh = |near: &Near| near.begun.elapsed() < NEAR_APART.max(10 * near.took);
+        if !self.near.get(&pid).is_some_and(is_fresh) {
+            let (begun, mut left) = (Instant::now(), self.max_descriptors);
+            let mut scan = Scan::default();
+            scan.look_into(pid, &mut left);
+            let took = begun.elapsed();
+            self.near.put(pid, Near { scan, begun, took });
+        }
+        let near = self.near.get(&pid);
+        let places = near.and_then(|near| near.scan.places.get(&inode));
+        places.map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Those who held a socket when it was asked for before, and hold it still: costs next to
@@ -166,10 +193,8 @@ impl Holders {
     }
 
     fn scanned(&mut self, inode: u64) -> Option<Vec<Holder>> {
-        let scan = std::mem::take(&mut self.scan);
-        let holders = self.take_from(&scan, inode);
-        self.scan = scan;
-        holders
+        let places = self.scan.places.get(&inode)?.clone();
+        self.confirm(inode, &places)
     }
 
     fn scan(&mut self) {
@@ -180,13 +205,12 @@ impl Holders {
     }
 
     /// A descriptor that was seen may have been closed since, and its process be another.
-    fn take_from(&mut self, scan: &Scan, inode: u64) -> Option<Vec<Holder>> {
-        let places = scan.places.get(&inode)?;
+    fn confirm(&mut self, inode: u64, places: &[Place]) -> Option<Vec<Holder>> {
         let holders = identify(inode, places);
         if holders.is_empty() {
             return None;
         }
-        self.found.put(inode, places.clone());
+        self.found.put(inode, places.to_vec());
         Some(holders)
     }
 }
@@ -304,6 +328,26 @@ mod tests {
         me(&answer);
         assert!(matches!(answer, Answer::Held { whole: false, .. }));
         assert_eq!(holders.begun, None, "no scan");
+    }
+
+    #[test]
+    fn a_likely_process_is_not_looked_at_for_each_socket_of_its() {
+        let sockets = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+        let (mut holders, own) = (Holders::default(), std::process::id());
+        me(&holders.of(inode(&sockets[0]), &[own]));
+        // As if that had taken long.
+        holders.near.get_mut(&own).unwrap().took = Duration::from_secs(3600);
+        let begun = holders.near.get(&own).unwrap().begun;
+        me(&holders.of(inode(&sockets[1]), &[own]));
+        assert_eq!(
+            (holders.near.get(&own).unwrap().begun, holders.begun),
+            (begun, None)
+        );
+        // One that was opened since is found among all.
+        let late = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let answer = holders.of(inode(&late), &[own]);
+        me(&answer);
+        assert!(matches!(answer, Answer::Held { whole: true, .. }));
     }
 
     #[test]
