@@ -43,13 +43,17 @@ pub(crate) fn has_failed(sk: u64, old: u32) -> bool {
 #[inline(never)]
 pub(crate) fn ended(sk: u64, old: u32, failure: bool, cookie: u64) -> u32 {
     let err: i32 = read(sk, layout!(sock_err));
+    let aborted = err == ECONNABORTED;
+    // Whoever closed it did so long ago: the task that destroys it now is not the holder.
+    let is_left_alone = socket::is_orphan(sk) && (aborted || !socket::is_in_call(sk));
     let entry = table::get(sk);
     let attempt_ns = match entry {
         // Accepted, or older than the tracer.
         Some(entry) if !failure && holder::is_held(entry) => return 0,
         Some(entry) => announce::attempt(Hook::State, sk, entry),
         None if !failure => return 0,
-        None if socket::is_in_call(sk) && err != ECONNABORTED => match closer(sk) {
+        None if is_left_alone => 0,
+        None if socket::is_in_call(sk) && !aborted => match closer(sk) {
             0 if owner::is_filtering() => return 0,
             attempt_ns => attempt_ns,
         },
@@ -75,6 +79,9 @@ pub(crate) fn ended(sk: u64, old: u32, failure: bool, cookie: u64) -> u32 {
             pending::add(entry.pending_slot, -1);
         }
         entry.phase = phase::FAILED;
+        if is_left_alone {
+            table::remove(sk);
+        }
     }
     0
 }
