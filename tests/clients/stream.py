@@ -187,6 +187,16 @@ def be_killed(sock):
     sock.recv(1)
 
 
+def be_killed_when_closed(sock):
+    """Data is under way, so the socket outlives its descriptor; another process destroys it."""
+    begin(sock, READ)
+    drop("output")
+    port = sock.getsockname()[1]
+    sock.sendall(b"x")
+    sock.close()
+    subprocess.run(["ss", "-K", "state", "fin-wait-1", f"sport = {port}"], check=True, capture_output=True)
+
+
 def abort(sock):
     begin(sock, READ)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_0)
@@ -208,6 +218,7 @@ ENDS = {
     "keepalive": stay_idle,
     "zero-window": fill,
     "killed": be_killed,
+    "killed-when-closed": be_killed_when_closed,
     "breaks-link": break_link,
     "drops-by-tc": drop_by_tc,
     "sends-large": send_large,

@@ -93,6 +93,15 @@ fn ended() -> Vec<Row> {
 fn silent() -> Vec<Row> {
     vec![
         broken(
+            "72",
+            "killed-when-closed",
+            "ss -K destroys what its process has closed",
+            "killed-when-closed",
+        )
+        .fails("killed-by-admin", "ECONNABORTED", Certain)
+        .told("")
+        .phase(Close),
+        broken(
             "33",
             "stream-user-timeout",
             "TCP_USER_TIMEOUT",
@@ -271,6 +280,13 @@ fn accepted() -> Vec<Row> {
         )
         .failures(1)
         .fails("reset-by-peer", "ECONNRESET", Certain),
+        mirrored(
+            "72",
+            "accepted-killed-when-closed",
+            "killed-when-closed",
+            "killed-by-admin",
+            "ECONNABORTED",
+        ),
         mirrored(
             "33",
             "accepted-output-drop",
