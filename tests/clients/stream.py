@@ -102,6 +102,19 @@ def drop_by_tc(sock):
     go_silent(sock, lambda: subprocess.run(tc, shell=True, check=True))
 
 
+def at_router(command):
+    """Seen from the end that breaks it, on the way to the other."""
+    side = "toward-c" if "--serve" in sys.argv else "toward-s"
+    command = f"ip netns exec $router {command.replace('SIDE', side)}"
+    return lambda sock: go_silent(sock, lambda: subprocess.run(command, shell=True, check=True))
+
+
+ROUTER_DROPS = """nft 'table inet stream { chain forward {
+    type filter hook forward priority 0; drop; }; }'"""
+ROUTER_TC = """sh -c "tc qdisc add dev SIDE clsact
+    tc filter add dev SIDE egress protocol all bpf da bytecode '1,6 0 0 2'" """
+
+
 def take_down(sock):
     go_silent(sock, lambda: subprocess.run("ip link set eth0 down", shell=True, check=True))
 
@@ -221,6 +234,8 @@ ENDS = {
     "killed-when-closed": be_killed_when_closed,
     "breaks-link": break_link,
     "drops-by-tc": drop_by_tc,
+    "drops-at-router": at_router(ROUTER_DROPS),
+    "drops-by-router-tc": at_router(ROUTER_TC),
     "sends-large": send_large,
     "takes-down": take_down,
     "is-given-up": be_given_up,

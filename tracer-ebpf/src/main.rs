@@ -22,6 +22,7 @@ mod owner;
 mod pending;
 mod ring;
 mod socket;
+mod stalled;
 mod table;
 
 #[panic_handler]

@@ -96,6 +96,12 @@ pub(crate) fn wants_more(hook: Hook) -> bool {
     has_place(hook, false)
 }
 
+/// Whether a packet that somebody waits for has a place left.
+#[inline(always)]
+pub(crate) fn wants_awaited(hook: Hook) -> bool {
+    has_place(hook, true)
+}
+
 #[inline(always)]
 fn has_place(hook: Hook, expected: bool) -> bool {
     count::hook(hook, Count::Seen);

@@ -107,8 +107,26 @@ fn silent() -> Vec<Row> {
             "TCP_USER_TIMEOUT",
             "user-timeout",
         )
-        .fails("user-timeout", "ETIMEDOUT", Certain)
+        .fails("user-timeout", "ETIMEDOUT", Likely)
+        .dropped("NETFILTER_DROP@nft_do_chain", "input", Server, "tuple")
+        .by_rule("drop")
         .peer(PeerRole::Acceptor),
+        broken(
+            "33",
+            "stream-router-drop",
+            "a firewall between begins to drop",
+            "drops-at-router",
+        )
+        .fails("user-timeout", "ETIMEDOUT", Likely)
+        .dropped("NETFILTER_DROP@nft_do_chain", "forward", Router, "tuple"),
+        broken(
+            "53",
+            "stream-router-tc",
+            "tc of a router begins to drop",
+            "drops-by-router-tc",
+        )
+        .fails("user-timeout", "ETIMEDOUT", Likely)
+        .dropped("TC_EGRESS", "", Router, "tuple"),
         broken(
             "33",
             "stream-silence",
@@ -116,7 +134,8 @@ fn silent() -> Vec<Row> {
             "silence",
         )
         .on(Client, "echo 2 > /proc/sys/net/ipv4/tcp_retries2")
-        .fails("retransmission-timeout", "ETIMEDOUT", Certain),
+        .fails("retransmission-timeout", "ETIMEDOUT", Likely)
+        .dropped("NETFILTER_DROP@nft_do_chain", "input", Server, "tuple"),
         broken(
             "34",
             "stream-keepalive",

@@ -17,7 +17,7 @@ use super::{listener, packet};
 use crate::{
     announce, count,
     kernel::{layout, read, setting},
-    pending, ring, socket, table,
+    pending, ring, socket, stalled, table,
 };
 
 #[raw_tracepoint(tracepoint = "kfree_skb")]
@@ -56,7 +56,7 @@ fn attempt_of(sk: u64, packet: &Packet) -> Option<u64> {
     if sk != 0 && socket::is_open(socket::tcp_state(sk)) {
         return pending::wants_more(Hook::Drop).then_some(0);
     }
-    if pending::wants(Hook::Drop, packet) {
+    if pending::wants(Hook::Drop, packet) || stalled::wants(Hook::Drop, packet) {
         return Some(0);
     }
     if setting!(all_evidence) != 0 && sk != 0 {

@@ -4,7 +4,7 @@ use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use tracer_ebpf::{
     config::ABSENT,
     counter::{Count, Hook},
-    event::{Retransmit, SynackRetransmit, kind},
+    event::{Retransmit, SynackRetransmit, Tuple, kind},
 };
 
 use super::listener;
@@ -13,15 +13,18 @@ use crate::{
     kernel::{layout, read, setting},
     pending, ring,
     socket::{self, state},
-    table,
+    stalled, table,
 };
 
 /// Before 6.18 it has no error argument and fires only where the packet left TCP.
 #[raw_tracepoint(tracepoint = "tcp_retransmit_skb")]
 pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
     let sk: u64 = ctx.arg(0);
-    if socket::tcp_state(sk) != state::SYN_SENT && setting!(all_evidence) == 0 {
-        return 0;
+    if socket::tcp_state(sk) != state::SYN_SENT {
+        stalled(sk);
+        if setting!(all_evidence) == 0 {
+            return 0;
+        }
     }
     count::hook(Hook::Retransmit, Count::Seen);
     let Some(attempt_ns) =
@@ -45,6 +48,18 @@ pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
             (*event).ca_state = (read::<u8>(sk, layout!(icsk_ca_state)) & 0x1f) as u32;
         }
     });
+    0
+}
+
+#[inline(never)]
+fn stalled(sk: u64) -> u32 {
+    let mut tuple = core::mem::MaybeUninit::<Tuple>::uninit();
+    // SAFETY: a local, of which every field is written.
+    let tuple = unsafe {
+        socket::tuple(tuple.as_mut_ptr(), sk);
+        tuple.assume_init_ref()
+    };
+    stalled::note(tuple);
     0
 }
 

@@ -97,6 +97,8 @@ pub struct SeenDrop {
     pub conntrack: Option<u32>,
     /// How they were joined to the attempt.
     pub matched_by: MatchedBy,
+    /// They came from the other end.
+    pub incoming: bool,
     /// Their two ends, where address translation had changed them.
     pub translated: Option<(SocketAddr, SocketAddr)>,
     /// How many.
@@ -252,6 +254,7 @@ fn is_same_kind(a: &SeenDrop, b: &SeenDrop) -> bool {
         && a.route_err == b.route_err
         && a.conntrack == b.conntrack
         && a.matched_by == b.matched_by
+        && a.incoming == b.incoming
 }
 
 fn describe_drop(
@@ -261,6 +264,11 @@ fn describe_drop(
     tuple: &Tuple,
 ) -> SeenDrop {
     let packet = PacketKind::of(&drop.packet);
+    let from = (drop.packet.source, drop.packet.source_port);
+    let incoming = match packet {
+        PacketKind::Other => from == (tuple.remote, tuple.remote_port),
+        kind => kind.is_answer(),
+    };
     SeenDrop {
         place: place.clone(),
         packet,
@@ -271,7 +279,8 @@ fn describe_drop(
         route_err: drop.route_err,
         conntrack: (drop.conntrack != u32::MAX).then_some(drop.conntrack),
         matched_by,
-        translated: translated(&drop.packet, packet, tuple),
+        incoming,
+        translated: translated(&drop.packet, incoming, tuple),
         count: 1,
         last_ns: drop.head.time_ns,
         at_ns: vec![drop.head.time_ns],
@@ -310,12 +319,8 @@ fn way(
 }
 
 /// The packet's two ends, where they are not the socket's.
-fn translated(
-    packet: &Packet,
-    kind: PacketKind,
-    tuple: &Tuple,
-) -> Option<(SocketAddr, SocketAddr)> {
-    let (from, to) = if kind.is_answer() {
+fn translated(packet: &Packet, incoming: bool, tuple: &Tuple) -> Option<(SocketAddr, SocketAddr)> {
+    let (from, to) = if incoming {
         (
             (tuple.remote, tuple.remote_port),
             (tuple.local, tuple.local_port),

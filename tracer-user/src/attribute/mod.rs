@@ -7,6 +7,7 @@ mod attempt;
 mod beyond;
 mod enrichment;
 mod evidence;
+mod flow;
 pub mod listener;
 mod loose;
 mod nearby;

@@ -16,7 +16,8 @@ use tracer_ebpf::event::{self, Owner, Process, State, Unsent, seen_by};
 use super::{
     attempt::{Attempt, End, Found, Identity, RouteAnswer, is_open},
     beyond::Beyond,
-    evidence::Evidence,
+    evidence::{Evidence, PacketKind},
+    flow::FlowEvidence,
     loose::{Loose, LooseEvidence},
     stream::StreamEvidence,
 };
@@ -55,6 +56,7 @@ pub struct Tracker {
     identities: LruCache<u32, (u64, Arc<Identity>)>,
     loose: LooseEvidence,
     streams: StreamEvidence,
+    flows: FlowEvidence,
     ended: VecDeque<Attempt>,
     losses: VecDeque<Loss>,
     /// Attempts whose evidence was forgotten since too many were open.
@@ -87,6 +89,7 @@ impl Tracker {
             identities: LruCache::new(MAX_PROCESSES),
             loose: LooseEvidence::default(),
             streams: StreamEvidence::default(),
+            flows: FlowEvidence::default(),
             ended: VecDeque::new(),
             losses: VecDeque::new(),
             evicted: 0,
@@ -237,7 +240,7 @@ impl Tracker {
     /// Evidence that had to go before its connection had ended.
     #[must_use]
     pub fn forgotten(&self) -> u64 {
-        self.loose.forgotten + self.streams.forgotten
+        self.loose.forgotten + self.streams.forgotten + self.flows.forgotten
     }
 
     fn remember_process(&mut self, process: Process) {
@@ -312,6 +315,13 @@ impl Tracker {
 
     fn drop(&mut self, event: Box<event::Drop>, place: crate::decode::Place) {
         let (sk, start_ns) = (event.head.sk, event.head.attempt_ns);
+        if PacketKind::of(&event.packet) == PacketKind::Other {
+            // It may be of the connection that has the same two ends the other way round.
+            self.flows.keep(&event, &place);
+            if sk == 0 {
+                return;
+            }
+        }
         if let Some(open) = self
             .open
             .get_mut(&sk)
@@ -403,6 +413,9 @@ impl Tracker {
         let lived = attempt.began_ns().unwrap_or(0)..=attempt.end_ns() + HOLD_NS;
         if let Some(stream) = attempt.stream() {
             let (tuple, end_ns) = (stream.tuple, stream.head.time_ns);
+            let under_way = stream.isn..=stream.write_seq;
+            self.flows
+                .take(attempt.sk, &tuple, &under_way, &mut attempt.evidence);
             self.streams
                 .take(attempt.sk, &tuple, end_ns, &mut attempt.evidence);
         } else if let End::State(state) = &attempt.end

@@ -68,7 +68,7 @@ impl Packet {
         let remote = end(tuple.remote, tuple.remote_port);
         let (from, to) = match drop.translated {
             Some(seen) => seen,
-            None if drop.packet.is_answer() => (remote, local),
+            None if drop.incoming => (remote, local),
             None => (local, remote),
         };
         let (iif, oif) = devices(drop);

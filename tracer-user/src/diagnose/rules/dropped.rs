@@ -149,7 +149,7 @@ fn describe(case: &Case<'_>, drop: &SeenDrop, cause: &'static str) -> Finding {
 }
 
 /// What dropped it, in words.
-fn who(cause: &str) -> &'static str {
+pub(super) fn who(cause: &str) -> &'static str {
     match cause {
         "traffic-control-drop" => {
             "a BPF filter (traffic control, XDP, control group, socket) or a queue"

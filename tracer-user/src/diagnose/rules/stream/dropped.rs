@@ -3,12 +3,20 @@
 use super::Stalled;
 use crate::{
     attribute::{SeenDrop, Way},
-    diagnose::{finding::Finding, fix, rules::dropped::cause_of, ruling},
+    diagnose::{
+        finding::Finding,
+        fix,
+        rules::dropped::{self, cause_of},
+        ruling,
+    },
+    record::MatchedBy,
 };
 
 pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     let last = |drop: &&SeenDrop| (drop.count, drop.last_ns);
-    let explains = |drop: &SeenDrop| (of(drop), drop.way) != (None, Way::Forward);
+    let explains = |drop: &SeenDrop| {
+        drop.matched_by == MatchedBy::Socket && (of(drop), drop.way) != (None, Way::Forward)
+    };
     let drop = stalled.case.drops(explains).max_by_key(last)?;
     let cause = of(drop)?;
     let netns = match drop.netns {
@@ -42,6 +50,42 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     Some(fix::from_catalogue(stalled.case, finding, netns, device))
 }
 
+/// What ate the segments of a connection that a timer ended, elsewhere on this host: joined by
+/// addresses and sequence numbers. Only what was dropped after the last data had come explains a
+/// silence.
+pub(super) fn elsewhere<'a>(stalled: &Stalled<'a>) -> Option<&'a SeenDrop> {
+    let silent_ns = u64::from(stalled.stream().last_received_ms) * 1_000_000;
+    let since_ns = stalled.state.head.time_ns.saturating_sub(silent_ns);
+    let explains = |drop: &SeenDrop| {
+        drop.matched_by == MatchedBy::Tuple && of(drop).is_some() && drop.last_ns >= since_ns
+    };
+    let all = stalled.case.drops(explains);
+    all.max_by_key(|drop| (drop.count, drop.last_ns))
+}
+
+/// The end of a summary: `nftables dropped 3 segments that it sent on INPUT in network namespace 7`.
+pub(super) fn told(stalled: &Stalled<'_>, drop: &SeenDrop) -> String {
+    let hook = drop
+        .place
+        .hook
+        .map_or_else(String::new, |hook| format!(" on {}", hook.to_uppercase()));
+    let who = match (drop.place.engine, of(drop)) {
+        (Some(engine), _) => engine,
+        (None, Some(cause)) => dropped::who(cause),
+        (None, None) => "the kernel",
+    };
+    let device = drop
+        .device
+        .as_ref()
+        .map_or(String::new(), |device| format!(" at {device}"));
+    format!(
+        "{who} on this host dropped {}{hook}{device}{}{}",
+        words(drop),
+        stalled.case.elsewhere(drop.netns),
+        ruling::named(drop)
+    )
+}
+
 fn of(drop: &SeenDrop) -> Option<&'static str> {
     if drop.is_netfilter() {
         return Some("firewall-drop");
@@ -50,9 +94,10 @@ fn of(drop: &SeenDrop) -> Option<&'static str> {
 }
 
 fn words(drop: &SeenDrop) -> String {
-    let whose = match drop.way {
-        Way::Rx => "that it should have received",
-        Way::Tx | Way::Forward => "that it sent",
+    let whose = if drop.incoming {
+        "that it should have received"
+    } else {
+        "that it sent"
     };
     match drop.count {
         1 => format!("a segment {whose}"),

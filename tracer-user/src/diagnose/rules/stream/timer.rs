@@ -2,10 +2,10 @@
 
 use tracer_ebpf::event::stream_flag;
 
-use super::Stalled;
+use super::{Stalled, dropped};
 use crate::{
     attribute::is_down,
-    diagnose::{finding::Finding, fix, words},
+    diagnose::{finding::Finding, fix, ruling, words},
     net,
     record::Confidence,
 };
@@ -103,16 +103,26 @@ fn retransmission(stalled: &Stalled<'_>) -> Finding {
 
 fn silence(stalled: &Stalled<'_>, cause: &'static str) -> Finding {
     let stream = stalled.stream();
-    Finding::new(
-        cause,
-        Confidence::Certain,
-        format!(
-            "{} bytes were not acknowledged, and nothing came back for {}",
-            stalled.unacked(),
-            since(stream.last_received_ms)
-        ),
-    )
-    .missing("where the segments, or what answered them, got lost: no drop that carried its socket was seen here")
+    let what = format!(
+        "{} bytes were not acknowledged, and nothing came back for {}",
+        stalled.unacked(),
+        since(stream.last_received_ms)
+    );
+    if let Some(drop) = dropped::elsewhere(stalled) {
+        let finding = Finding::new(
+            cause,
+            Confidence::Likely,
+            format!("{what}: {}", dropped::told(stalled, drop)),
+        )
+        .why(dropped::told(stalled, drop))
+        .why(format!("they were dropped so: {}", drop.place_text()))
+        .why(
+            "the dropped packets carried no socket of it: they are joined by their addresses and \
+             sequence numbers",
+        );
+        return ruling::explain(stalled.case, drop, finding);
+    }
+    Finding::new(cause, Confidence::Certain, what).missing("where the segments, or what answered them, got lost: no drop that carried its socket was seen here")
 }
 
 fn since(ms: u32) -> String {
