@@ -138,7 +138,7 @@ fn one(page: &mut String, detail: &Detail) {
     );
     incident::figure(page, failure, &detail.events);
     incident::block(page, "Evidence", &list("ul", "", &detail.evidence));
-    incident::commands(page, &failure.fix);
+    incident::commands(page, "What to do", &failure.fix);
     incident::block(page, "Missing", &list("ul", "", &failure.missing));
     events(page, detail);
     page.push_str("</article>");

@@ -31,7 +31,7 @@ fn write(report: &Report, _look: Look, out: &mut dyn Write) -> io::Result<()> {
     let mut text = String::new();
     overview(&mut text, report);
     for story in report.incidents.iter().take(TOLD) {
-        tell(&mut text, story);
+        tell(&mut text, story, report.has_several_hosts());
     }
     if let Some(detail) = &report.connection {
         one(&mut text, detail);
@@ -86,7 +86,7 @@ fn overview(text: &mut String, report: &Report) {
         let _ = writeln!(
             text,
             "| {} | {} | {}{} | {} | {}{} | {} |",
-            plain(&incident.id),
+            plain(&story.name(report.has_several_hosts())),
             word(incident.severity),
             code(&cause),
             doubt(confidence),
@@ -103,12 +103,12 @@ fn overview(text: &mut String, report: &Report) {
     text.push('\n');
 }
 
-fn tell(text: &mut String, story: &Story) {
+fn tell(text: &mut String, story: &Story, several_hosts: bool) {
     let incident = &story.incident;
     let _ = writeln!(
         text,
         "## {}: {}\n",
-        plain(&incident.id),
+        plain(&story.name(several_hosts)),
         code(&incident.cause)
     );
     let _ = writeln!(text, "**{}**\n", plain(&incident.summary));

@@ -129,6 +129,25 @@ pub struct Story {
     pub verdict: Option<Verdict>,
 }
 
+impl Report {
+    /// It is about more than one host.
+    #[must_use]
+    pub fn has_several_hosts(&self) -> bool {
+        self.overview.hosts.len() > 1
+    }
+}
+
+impl Story {
+    /// As `--incident` takes it: with the host where there are several.
+    #[must_use]
+    pub fn name(&self, several_hosts: bool) -> String {
+        match self.host.as_ref().filter(|_| several_hosts) {
+            Some(host) => format!("{}@{host}", self.incident.id),
+            None => self.incident.id.clone(),
+        }
+    }
+}
+
 /// What the records of both ends together say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {

@@ -56,7 +56,7 @@ impl Text {
         let days = ends.map(|time| time.as_deref().and_then(|time| zoned(time, &self.zone)));
         self.one_day =
             days[0].as_ref().map(ZonedDateTime::date) == days[1].as_ref().map(ZonedDateTime::date);
-        self.several_hosts = report.overview.hosts.len() > 1;
+        self.several_hosts = report.has_several_hosts();
         self.overview(&report.overview, &report.incidents);
         for story in report.incidents.iter().take(TOLD) {
             self.story(story, report);
@@ -133,13 +133,6 @@ impl Text {
             .prose(&mut self.out, "", [incident.summary.as_str()]);
     }
 
-    /// As `--incident` takes it.
-    fn name(&self, story: &Story) -> String {
-        let host = story.host.as_ref().filter(|_| self.several_hosts);
-        let host = host.map_or_else(String::new, |host| format!("@{}", escape(host)));
-        format!("{}{host}", escape(&story.incident.id))
-    }
-
     fn headline(&self, story: &Story) -> String {
         let incident = &story.incident;
         let (mark, style) = mark(incident.severity);
@@ -152,7 +145,8 @@ impl Text {
         format!(
             "{} {}  {}{}  {failures}, {}{until}\n",
             self.page.paint(style, mark),
-            self.page.paint(BOLD, &self.name(story)),
+            self.page
+                .paint(BOLD, &escape(&story.name(self.several_hosts))),
             self.page.paint(style, &cause),
             doubt(confidence),
             self.time_of(&incident.first, &incident.last),
@@ -193,13 +187,16 @@ impl Text {
         page.prose(out, "seen", &story.evidence);
         for end in &story.other_ends {
             other_end(page, out, end);
+            if end.fix != incident.fix {
+                fix(page, out, "fix there", &end.fix);
+            }
         }
         fix(page, out, "fix", &incident.fix);
         if let Some(sample) = &story.sample {
             page.prose(out, "missing", &sample.missing);
         }
         page.prose(out, "process", [who(story)]);
-        if report.overview.hosts.len() > 1 {
+        if report.has_several_hosts() {
             page.prose(out, "host", &story.host);
         }
         if let Some(first) = incident.failures.first() {
@@ -512,7 +509,6 @@ fn other_end(page: Page, out: &mut String, end: &OtherEnd) {
     page.prose(out, "other end", [head, end.summary.clone()]);
     page.prose(out, "why there", &end.why);
     page.prose(out, "seen", &end.evidence);
-    fix(page, out, "fix there", &end.fix);
 }
 
 /// Never wrapped: to be copied.
@@ -522,6 +518,9 @@ fn fix(page: Page, out: &mut String, label: &str, lines: &[String]) {
         page.line(out, label, &escape(line), Style::new());
     }
 }
+
+/// Of what is known of a process, so many characters are shown.
+const VALUE_CHARS: usize = 200;
 
 /// The processes of an incident.
 pub(super) fn who(story: &Story) -> String {
@@ -542,15 +541,20 @@ pub(super) fn who(story: &Story) -> String {
         pids.join(", "),
         process.uid
     );
+    let cmdline = match incident.processes {
+        0 | 1 => "cmdline",
+        _ => "cmdline of the first",
+    };
     for (name, value) in [
         ("unit", &process.unit),
         ("container", &process.container),
         ("exe", &process.exe),
-        ("cmdline of the first", &process.cmdline),
+        (cmdline, &process.cmdline),
     ] {
         if let Some(value) = value {
-            let short: String = value.chars().take(200).collect();
-            text.push_str(&format!(", {name} {short}"));
+            let short: String = value.chars().take(VALUE_CHARS).collect();
+            let more = if short.len() < value.len() { "…" } else { "" };
+            text.push_str(&format!(", {name} {short}{more}"));
         }
     }
     text

@@ -1,10 +1,10 @@
 //! The pictures: inline SVG, in the colours of the page.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, net::SocketAddr};
 
 use super::{
     ladder::{Fate, Ladder, Lane, Step},
-    markup::{short, text},
+    markup::{short, short_in_the_middle, text},
 };
 
 /// Columns of series; the last one is for all others together.
@@ -63,10 +63,20 @@ fn life(svg: &mut String, nth: usize, lane: &Lane, height: usize) {
          <path class=life d=\"M{x} 46V{}\"/>",
         short(&lane.name, 23),
         text(&lane.name),
-        short(&lane.below, 28),
+        below(&lane.below),
         text(&lane.below),
         height - 6,
     );
+}
+
+/// What stands below a lane's name; the end of an address is its port.
+fn below(text: &str) -> String {
+    const CHARACTERS: usize = 27;
+    if text.parse::<SocketAddr>().is_ok() {
+        short_in_the_middle(text, CHARACTERS)
+    } else {
+        short(text, CHARACTERS)
+    }
 }
 
 /// Something that happened at one end; its words stand toward the middle.

@@ -9,7 +9,7 @@ use crate::{
     record::{Confidence, Event, Failure, IncidentState, Severity},
     report::{
         model::{OtherEnd, Report, Story},
-        text::{plural, who, word},
+        text::{found, plural, who, word},
     },
 };
 
@@ -30,15 +30,22 @@ pub(super) fn doubt(confidence: Confidence) -> &'static str {
 pub(super) fn tell(page: &mut String, story: &Story, report: &Report) {
     let incident = &story.incident;
     let class = severity(incident.severity);
+    let (cause, confidence) = found(story);
     *page += &format!(
         "<article class={class} id=\"{}\"><div class=head><span class=\"badge {class}\">{class}\
          </span><code>{}</code><span class=dim>{}</span><span class=dim>{}</span></div><h3>{}</h3>",
         id(story),
-        text(&incident.cause),
-        doubt(incident.confidence),
-        text(&incident.id),
+        text(&cause),
+        doubt(confidence),
+        text(&story.name(report.has_several_hosts())),
         text(&incident.summary),
     );
+    if let Some(verdict) = &story.verdict {
+        *page += &format!(
+            "<p><b>Both ends together:</b> {}</p>",
+            text(&verdict.summary)
+        );
+    }
     facts(page, story, report);
     block(page, "Why", &list("ol", "chain", &incident.why));
     if let Some(stuck_on) = &incident.stuck_on {
@@ -50,8 +57,11 @@ pub(super) fn tell(page: &mut String, story: &Story, report: &Report) {
     block(page, "Evidence", &list("ul", "", &story.evidence));
     for end in &story.other_ends {
         other_end(page, end);
+        if end.fix != incident.fix {
+            commands(page, "What to do there", &end.fix);
+        }
     }
-    commands(page, &incident.fix);
+    commands(page, "What to do", &incident.fix);
     if let Some(sample) = &story.sample {
         block(page, "Missing", &list("ul", "", &sample.missing));
     }
@@ -80,11 +90,7 @@ fn facts(page: &mut String, story: &Story, report: &Report) {
     if story.wanted < incident.count {
         *page += &format!("<li>{} of them are asked for</li>", story.wanted);
     }
-    if let Some(host) = story
-        .host
-        .as_ref()
-        .filter(|_| report.overview.hosts.len() > 1)
-    {
+    if let Some(host) = story.host.as_ref().filter(|_| report.has_several_hosts()) {
         *page += &format!("<li>on {}</li>", text(host));
     }
     page.push_str("</ul>");
@@ -120,14 +126,10 @@ pub(super) fn block(page: &mut String, title: &str, html: &str) {
 }
 
 /// What to do: commands first, each to be copied.
-pub(super) fn commands(page: &mut String, lines: &[String]) {
+pub(super) fn commands(page: &mut String, title: &str, lines: &[String]) {
     if !lines.is_empty() {
         let lines: Vec<String> = lines.iter().take(40).map(|line| text(line)).collect();
-        block(
-            page,
-            "What to do",
-            &format!("<pre>{}</pre>", lines.join("\n")),
-        );
+        block(page, title, &format!("<pre>{}</pre>", lines.join("\n")));
     }
 }
 

@@ -34,6 +34,18 @@ pub(super) fn short(raw: &str, characters: usize) -> String {
     }
 }
 
+/// The same, but that the end stays: that of an address is its port.
+pub(super) fn short_in_the_middle(raw: &str, characters: usize) -> String {
+    let count = raw.chars().count();
+    if count <= characters {
+        return text(raw);
+    }
+    let end = characters / 2;
+    let start: String = raw.chars().take(characters - end - 1).collect();
+    let end: String = raw.chars().skip(count - end).collect();
+    format!("{}…{}", text(&start), text(&end))
+}
+
 /// A fragment's name, of what may be in one (RFC 3986).
 pub(super) fn anchor(id: &str) -> String {
     id.chars()
@@ -78,6 +90,8 @@ mod tests {
         assert!(cut.len() < LONGEST + 32 && cut.ends_with("[…]"));
         assert_eq!(short("abcdef", 3), "abc…");
         assert_eq!(short("abc", 3), "abc");
+        assert_eq!(short_in_the_middle("[2001:db8::1]:443", 9), "[200…:443");
+        assert_eq!(short_in_the_middle("ä<", 2), "ä&lt;");
         let many: Vec<String> = (0..100).map(|nth: u32| nth.to_string()).collect();
         assert!(list("ul", "", &many).contains("and 60 more"));
     }

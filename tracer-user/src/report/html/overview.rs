@@ -14,7 +14,7 @@ use crate::{
     record::{IncidentState, Rate},
     report::{
         model::{Report, Story},
-        text::{length, plural},
+        text::{found, length, plural},
     },
 };
 
@@ -76,17 +76,18 @@ fn index(page: &mut String, report: &Report) {
     if report.incidents.is_empty() {
         return;
     }
+    let several = report.has_several_hosts();
     let shown = report.incidents.len().min(LISTED);
     let (open, folded) = report.incidents[..shown].split_at(shown.min(UNFOLDED));
-    rows(page, open);
+    rows(page, open, several);
     if !folded.is_empty() {
         *page += &format!("<details><summary>{} more</summary>", folded.len());
-        rows(page, folded);
+        rows(page, folded, several);
         page.push_str("</details>");
     }
 }
 
-fn rows(page: &mut String, stories: &[Story]) {
+fn rows(page: &mut String, stories: &[Story], several_hosts: bool) {
     page.push_str(
         "<div class=scroll><table class=index><thead><tr><th>incident<th class=num>failures\
          <th class=opt>when (UTC)<th>what</thead><tbody>",
@@ -98,16 +99,17 @@ fn rows(page: &mut String, stories: &[Story]) {
             IncidentState::Open => " (open)",
             IncidentState::Closed => "",
         };
+        let (cause, confidence) = found(story);
         *page += &format!(
             "<tr><td><span class=\"badge {class}\">{class}</span> <a class=nowrap href=\"#{}\">{}</a>\
              <td class=num>{}<td class=\"opt nowrap\">{}{open}<td><code>{}</code> \
              <span class=dim>{}</span> {}",
             id(story),
-            text(&incident.id),
+            text(&story.name(several_hosts)),
             incident.count,
             text(&moment(&incident.first)),
-            text(&incident.cause),
-            doubt(incident.confidence),
+            text(&cause),
+            doubt(confidence),
             short(&incident.summary, 240),
         );
     }
@@ -226,7 +228,7 @@ fn lanes(
             "<div class=lane><div class=what><a href=\"#{}\">{}</a><code>{}</code>\
              <span class=dim>{}</span></div>{}</div>",
             id(story),
-            text(&incident.id),
+            text(&story.name(report.has_several_hosts())),
             text(&incident.cause),
             incident.count,
             drawing::lane(
