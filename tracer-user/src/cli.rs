@@ -169,8 +169,17 @@ pub struct Common {
         help_heading = "When to stop"
     )]
     pub count: Option<u64>,
+    /// How it looks.
+    #[command(flatten)]
+    pub display: Display,
+}
+
+/// How much is said, and how it looks.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Display")]
+pub struct Display {
     /// More about what tcpwhy itself does, on stderr
-    #[arg(short, long, action = ArgAction::Count, help_heading = "Display")]
+    #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
     /// Colours: auto means on a terminal, and where NO_COLOR is not set
     #[arg(
@@ -178,8 +187,7 @@ pub struct Common {
         value_enum,
         value_name = "auto|always|never",
         default_value_t,
-        hide_possible_values = true,
-        help_heading = "Display"
+        hide_possible_values = true
     )]
     pub color: Color,
 }
@@ -467,8 +475,8 @@ mod tests {
         };
         assert_eq!(watch.common.duration, Some(Duration::from_secs(30)));
         assert_eq!(watch.common.count, Some(3));
-        assert_eq!(watch.common.verbose, 2);
-        assert_eq!(watch.common.color, Color::Never);
+        assert_eq!(watch.common.display.verbose, 2);
+        assert_eq!(watch.common.display.color, Color::Never);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 
-use super::{Color, value};
+use super::{Display, value};
 use crate::{
     export::{self, csv::COLUMNS},
     redact::Redaction,
@@ -40,19 +40,9 @@ pub struct Export {
     /// Whether names go.
     #[command(flatten)]
     pub redaction: Redaction,
-    /// Each fault of a trace, on stderr, not only the first ones
-    #[arg(short, long, action = ArgAction::Count, help_heading = "Display")]
-    pub verbose: u8,
-    /// Taken as elsewhere; none of the formats has colours
-    #[arg(
-        long,
-        value_enum,
-        value_name = "auto|always|never",
-        default_value_t,
-        hide_possible_values = true,
-        help_heading = "Display"
-    )]
-    pub color: Color,
+    /// How much is said; none of the formats has colours.
+    #[command(flatten)]
+    pub display: Display,
 }
 
 fn long_help() -> String {

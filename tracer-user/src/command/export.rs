@@ -88,7 +88,7 @@ impl Work<'_> {
     /// Says on stderr what is wrong with a trace; it has been read nevertheless.
     fn complain(&mut self, reader: &Reader) {
         let problems = reader.problems();
-        let told = if self.flags.verbose > 0 {
+        let told = if self.flags.display.verbose > 0 {
             problems.summary()
         } else {
             problems.summary().into_iter().take(TOLD).collect()

@@ -122,7 +122,7 @@ impl Live {
         let names = Names::new(kernel.reasons.clone());
         let max_attempts = usize::try_from(run.limits.max_attempts)?;
         let session = Session::new(hooks, names, run.wanted, max_attempts)?;
-        if run.common.verbose > 0 {
+        if run.common.display.verbose > 0 {
             for missing in &degraded {
                 eprintln!(
                     "tcpwhy: {}: {}; {}",

@@ -74,7 +74,7 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(args: &'a cli::Replay) -> Self {
-        let color = args.common.color.is_on(&io::stdout());
+        let color = args.common.display.color.is_on(&io::stdout());
         Self {
             args,
             output: Output::new(args.format, color, Box::new(io::stdout())),

@@ -130,7 +130,7 @@ fn write(args: &Report, report: &crate::report::model::Report) -> anyhow::Result
         }
         None => {
             let look = Look {
-                color: args.common.color.is_on(&io::stdout()),
+                color: args.common.display.color.is_on(&io::stdout()),
                 columns: columns(),
             };
             (look, Box::new(io::stdout().lock()))

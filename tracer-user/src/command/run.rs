@@ -59,7 +59,7 @@ fn output(run: &Run) -> anyhow::Result<Output> {
         Some(path) => Output::create(run.format, false, path)
             .with_context(|| format!("cannot write {}", path.display())),
         None => {
-            let color = run.common.color.is_on(&io::stderr());
+            let color = run.common.display.color.is_on(&io::stderr());
             Ok(Output::new(run.format, color, Box::new(io::stderr())))
         }
     }

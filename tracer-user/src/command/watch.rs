@@ -18,7 +18,7 @@ use crate::{
 /// One line that says what could not be done, and what to try.
 pub async fn run(watch: &Watch) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    let color = watch.common.color.is_on(&io::stdout());
+    let color = watch.common.display.color.is_on(&io::stdout());
     let output = Output::new(watch.format, color, Box::new(io::stdout()));
     let run = Run {
         common: &watch.common,
