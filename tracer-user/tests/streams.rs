@@ -289,3 +289,59 @@ fn what_waits_for_the_peers_window_has_not_met_a_missing_route() {
     attempt.route = Some(RouteAnswer::Refused(libc::ENETUNREACH));
     assert_eq!(judged(&attempt).finding.cause, "zero-window-timeout");
 }
+
+/// The end of an accepted connection that nobody is known to own, and who closed a socket.
+fn accepted(closed: Head) -> Attempt {
+    let mut failed = state(ESTABLISHED, libc::ECONNRESET);
+    failed.head.attempt_ns = 0;
+    failed.stream.bytes_acked = 100;
+    let owner = Owner {
+        tgid: 77,
+        flags: owner_flag::HELD_IT,
+        ..Owner::ZERO
+    };
+    let mut tracker = Tracker::new(64);
+    tracker.observe(Event::State(Box::new(failed)));
+    tracker.observe(Event::Holder(event::Holder {
+        head: closed,
+        owner,
+        how: event::holder::CLOSED,
+        ..event::Holder::ZERO
+    }));
+    tracker.due(u64::MAX).remove(0)
+}
+
+#[test]
+fn who_closes_an_accepted_connection_as_it_fails_held_it() {
+    let attempt = accepted(head(kind::HOLDER, END_NS + 1000, 0));
+    assert_eq!(attempt.owner.map(|owner| owner.tgid), Some(77));
+    assert_eq!(attempt.direction(), Direction::Inbound);
+    // When it began is not known: only when it ended.
+    assert_eq!(attempt.began_ns(), None);
+    for other in [
+        Head {
+            sk: SK + 64,
+            ..head(kind::HOLDER, END_NS + 1000, 0)
+        },
+        head(kind::HOLDER, END_NS + 1000, START_NS),
+    ] {
+        assert_eq!(accepted(other).owner, None, "another socket's");
+    }
+}
+
+#[test]
+fn of_an_older_connection_that_several_held_it_is_said() {
+    for (flags, said) in [(0, 0), (owner_flag::SHARED, 1)] {
+        let mut tracker = Tracker::new(64);
+        tracker.observe(opened(owner_flag::HELD_IT | flags));
+        let failed = state(ESTABLISHED, libc::ECONNRESET);
+        tracker.observe(Event::State(Box::new(failed)));
+        let attempt = tracker.due(u64::MAX).remove(0);
+        assert_eq!(attempt.direction(), Direction::Outbound);
+        let missing = judged(&attempt).finding.missing;
+        let found = missing
+            .iter()
+            .filter(|it| it.contains("others held it too"));
+        assert_eq!(found.count(), said, "{missing:?}");
+    }
+}
