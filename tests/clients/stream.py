@@ -115,6 +115,16 @@ ROUTER_TC = """sh -c "tc qdisc add dev SIDE clsact
     tc filter add dev SIDE egress protocol all bpf da bytecode '1,6 0 0 2'" """
 
 
+def meet_small_link(sock):
+    """Small segments pass the router, full-size ones do not; the row eats what says so."""
+    begin(sock, READ)
+    limit(sock, 2500)
+    side = "toward-c" if "--serve" in sys.argv else "toward-s"
+    subprocess.run(f"ip -n $router link set {side} mtu 1300", shell=True, check=True)
+    sock.sendall(bytes(4000))
+    sock.recv(1)
+
+
 def take_down(sock):
     go_silent(sock, lambda: subprocess.run("ip link set eth0 down", shell=True, check=True))
 
@@ -236,6 +246,7 @@ ENDS = {
     "drops-by-tc": drop_by_tc,
     "drops-at-router": at_router(ROUTER_DROPS),
     "drops-by-router-tc": at_router(ROUTER_TC),
+    "meets-small-link": meet_small_link,
     "sends-large": send_large,
     "takes-down": take_down,
     "is-given-up": be_given_up,

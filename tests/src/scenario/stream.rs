@@ -20,6 +20,10 @@ pub(super) fn rows() -> Vec<Row> {
         .collect()
 }
 
+/// What would tell the sender to make its segments smaller.
+const SILENT_ROUTER: &str =
+    "icmp type destination-unreachable drop; icmpv6 type packet-too-big drop";
+
 fn broken(number: &'static str, name: &'static str, about: &'static str, end: &str) -> Row {
     row(number, name, about)
         .client(format!("stream.py $s 8080 --end {end}"), ("s", 8080))
@@ -119,6 +123,15 @@ fn silent() -> Vec<Row> {
         )
         .fails("user-timeout", "ETIMEDOUT", Likely)
         .dropped("NETFILTER_DROP@nft_do_chain", "forward", Router, "tuple"),
+        broken(
+            "40",
+            "stream-mtu-blackhole",
+            "a smaller link beyond the router, which may not say so",
+            "meets-small-link",
+        )
+        .nft(Router, "output", SILENT_ROUTER)
+        .fails("mtu-blackhole", "ETIMEDOUT", Likely)
+        .dropped("PKT_TOO_BIG@ip_forward|ip6_forward", "", Router, "tuple"),
         broken(
             "53",
             "stream-router-tc",
@@ -327,6 +340,14 @@ fn accepted() -> Vec<Row> {
             "link-down",
             "ETIMEDOUT",
         ),
+        mirrored(
+            "40",
+            "accepted-mtu-blackhole",
+            "meets-small-link",
+            "mtu-blackhole",
+            "ETIMEDOUT",
+        )
+        .nft(Router, "output", SILENT_ROUTER),
         mirrored(
             "53",
             "accepted-tc-egress",

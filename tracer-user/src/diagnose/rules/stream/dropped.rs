@@ -86,14 +86,14 @@ pub(super) fn told(stalled: &Stalled<'_>, drop: &SeenDrop) -> String {
     )
 }
 
-fn of(drop: &SeenDrop) -> Option<&'static str> {
+pub(super) fn of(drop: &SeenDrop) -> Option<&'static str> {
     if drop.is_netfilter() {
         return Some("firewall-drop");
     }
     cause_of(drop).filter(|cause| *cause != "unknown")
 }
 
-fn words(drop: &SeenDrop) -> String {
+pub(super) fn words(drop: &SeenDrop) -> String {
     let whose = if drop.incoming {
         "that it should have received"
     } else {

@@ -3,6 +3,7 @@
 mod abort;
 mod dropped;
 mod icmp;
+mod mtu;
 mod reset;
 mod timer;
 mod unsent;
@@ -24,6 +25,7 @@ const RULES: &[Rule] = &[
     reset::judge,
     dropped::judge,
     unsent::judge,
+    mtu::judge,
     icmp::judge,
     timer::judge,
 ];

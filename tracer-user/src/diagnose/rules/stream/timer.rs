@@ -122,7 +122,18 @@ fn silence(stalled: &Stalled<'_>, cause: &'static str) -> Finding {
         );
         return ruling::explain(stalled.case, drop, finding);
     }
-    Finding::new(cause, Confidence::Certain, what).missing("where the segments, or what answered them, got lost: no drop that carried its socket was seen here")
+    let finding = Finding::new(cause, Confidence::Certain, what);
+    let full = stream.mss > 0 && stalled.unacked() >= stream.mss;
+    let finding = if full {
+        finding.missing(format!(
+            "whether smaller segments would have got through (a path-MTU black hole): those of {} \
+             bytes did not",
+            stream.mss
+        ))
+    } else {
+        finding
+    };
+    finding.missing("where the segments, or what answered them, got lost: no drop that carried its socket was seen here")
 }
 
 fn since(ms: u32) -> String {
