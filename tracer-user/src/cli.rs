@@ -28,6 +28,7 @@ pub const USAGE_ERROR: i32 = 2;
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "tcpwhy",
+    bin_name = "tcpwhy",
     version,
     args_conflicts_with_subcommands = true,
     after_help = EXAMPLES,
@@ -491,6 +492,7 @@ mod tests {
                 &["--prot", "--port", "try 'tcpwhy watch --help'"],
             ),
             ("tcpwhy run", &["CMD", "try 'tcpwhy run --help'"]),
+            ("/opt/tcpwhy-2.old --nope", &["try 'tcpwhy --help'"]),
             ("tcpwhy watch --format xml", &["text or json"]),
             ("tcpwhy watch --color red", &["auto, always, never"]),
             ("tcpwhy --duration 30", &["500ms, 30s"]),
