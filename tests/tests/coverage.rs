@@ -44,7 +44,7 @@ const WANTED: &[(&str, &[Side])] = &[
     ("reverse-path-filter", &[Connect]),
     ("conntrack-full", &[Connect]),
     ("conntrack-invalid", &[Connect]),
-    ("mtu-blackhole", &[Opened]),
+    ("mtu-blackhole", &[Opened, Accepted]),
     ("icmp-unreachable", &[Connect, Opened, Accepted]),
     ("icmp-prohibited", &[Opened, Accepted]),
     ("connection-refused", &[Connect]),
@@ -70,11 +70,6 @@ const WANTED: &[(&str, &[Side])] = &[
 
 /// What has no row, and why; `None`: over both families.
 const EXCEPTIONS: &[(&str, Option<Family>, &str)] = &[
-    (
-        "mtu-blackhole",
-        None,
-        "path-MTU black holes are not told apart from other silence yet",
-    ),
     (
         "reverse-path-filter",
         Some(Family::Ipv6),
