@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use tests::{
     hog::{BYSTANDER, Hog},
     lock::Host,
     runner,
     scenario::{self, Scenario},
-    tracer::{Trace, Tracer},
+    tracer::{self, Trace, Tracer},
 };
 use tracer_user::record::Failure;
 
@@ -57,6 +58,7 @@ fn play(chosen: &[Scenario]) -> (Trace, BTreeMap<String, String>) {
     let happened = runner::run(chosen, Some(&tracer));
     let trace = tracer.stop().unwrap();
     assert!(trace.status.success(), "{}: {}", trace.status, trace.stderr);
+    assert_schema(&trace);
     let failures: Vec<&Failure> = trace.failures().collect();
     let mut wrong: BTreeMap<String, String> = BTreeMap::new();
     for (scenario, done) in &happened {
@@ -73,6 +75,20 @@ fn play(chosen: &[Scenario]) -> (Trace, BTreeMap<String, String>) {
         }
     }
     (trace, wrong)
+}
+
+/// Every record is as `tcpwhy schema` says.
+fn assert_schema(trace: &Trace) {
+    let printed = tracer::once(&["schema"]).unwrap();
+    let schema: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(!trace.lines.is_empty());
+    for line in &trace.lines {
+        let record: Value = serde_json::from_str(line).unwrap();
+        if let Err(why) = validator.validate(&record) {
+            panic!("{why}: {line}");
+        }
+    }
 }
 
 #[test]
