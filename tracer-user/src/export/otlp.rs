@@ -233,7 +233,7 @@ fn process_attributes(mut process: Map<String, Value>, attributes: &mut Attribut
         ("tid", "thread.id"),
         ("thread_comm", "thread.name"),
         ("container", "container.id"),
-        ("container_runtime", "container.runtime"),
+        ("container_runtime", "container.runtime.name"),
         ("pod_uid", "k8s.pod.uid"),
     ] {
         attributes.take(&mut process, field, name);

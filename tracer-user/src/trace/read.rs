@@ -365,7 +365,11 @@ fn reason(why: &serde_json::Error) -> String {
     let text = why.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
     let short: String = text.chars().take(120).collect();
-    format!("{short} (column {})", why.column())
+    match why.column() {
+        // Of a whole record: serde has its type before its fields.
+        0 => short,
+        column => format!("{short} (column {column})"),
+    }
 }
 
 #[cfg(test)]
