@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
+    path::Path,
     thread::{self, JoinHandle},
 };
 
@@ -58,6 +59,10 @@ impl Counters {
                 break;
             }
             known.get_or_insert_mut(netns, Namespace::default);
+        }
+        // Last, so that it stays where there are too many.
+        if let Some(own) = netns::inode(Path::new("/proc/self/ns/net")) {
+            known.get_or_insert_mut(own, Namespace::default);
         }
         let mut counters = Self {
             known,
@@ -227,7 +232,7 @@ mod tests {
     fn a_namespace_with_failures_is_read_and_told_with_its_settings_once() {
         let mut counters = Counters::new();
         let mut failure = crate::show::sample::failure();
-        let own = netns::inode(std::path::Path::new("/proc/self/ns/net")).unwrap();
+        let own = netns::inode(Path::new("/proc/self/ns/net")).unwrap();
         failure.socket.netns = Some(own);
         failure.drops.clear();
         let _ = counters.finish();
