@@ -345,3 +345,31 @@ fn of_an_older_connection_that_several_held_it_is_said() {
         assert_eq!(found.count(), said, "{missing:?}");
     }
 }
+
+#[test]
+fn resets_go_to_the_connections_that_one_socket_address_had_one_after_the_other() {
+    const APART_NS: u64 = 100_000;
+    let reasons = ["TCP_ABORT_ON_LINGER", "TCP_ABORT_ON_CLOSE", "TCP_STATE"];
+    let mut tracker = Tracker::new(64);
+    for (nth, reason) in (0..).zip(reasons) {
+        let mut ended = state(ESTABLISHED, 0);
+        ended.head.time_ns += nth * APART_NS;
+        ended.head.attempt_ns += nth;
+        ended.tuple.local_port += 1;
+        tracker.observe(Event::State(Box::new(ended)));
+        let sent = event::ResetSent {
+            head: head(kind::RESET_SENT, END_NS + nth * APART_NS + 90_000, 0),
+            ..event::ResetSent::ZERO
+        };
+        tracker.observe(Event::ResetSent(sent, Some(reason.into())));
+    }
+    let due = tracker.due(u64::MAX);
+    let got: Vec<Vec<_>> = due
+        .iter()
+        .map(|attempt| {
+            let sent = attempt.evidence.resets_sent.iter();
+            sent.filter_map(|sent| sent.reason.as_deref()).collect()
+        })
+        .collect();
+    assert_eq!(got, reasons.map(|reason| vec![reason]));
+}

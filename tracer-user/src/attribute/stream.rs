@@ -1,7 +1,11 @@
 //! Evidence about connections that had come up and are not followed from their beginning: kept by the
 //! address of the socket until it ends, and joined only where the two ends agree, too.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    num::NonZeroUsize,
+    sync::Arc,
+};
 
 use lru::LruCache;
 use tracer_ebpf::event::{self, Packet, State, Tuple};
@@ -19,6 +23,9 @@ use crate::{
 const MAX_SOCKETS: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 /// Pieces of one kind kept of one socket: the last ones.
 const MAX_PIECES: usize = 64;
+/// RSTs kept of one socket's address: each ends a connection, and one batch of events may hold that many
+/// connections of one address.
+const MAX_RESETS: usize = 1024;
 
 /// What happened to one socket.
 #[derive(Default)]
@@ -29,9 +36,44 @@ struct Pieces {
     soft_errors: Vec<(u64, i32, Tuple)>,
 }
 
+impl Pieces {
+    fn is_empty(&self) -> bool {
+        self.drops.is_empty()
+            && self.resets_sent.is_empty()
+            && self.resets_received.is_empty()
+            && self.soft_errors.is_empty()
+    }
+}
+
+/// The end of a connection.
+#[derive(Clone, Copy)]
+struct Ended {
+    time_ns: u64,
+    /// The kernel sends a RST before it sets an error, as for keepalive; where an application aborts,
+    /// after the end.
+    by_error: bool,
+}
+
+/// Takes what a condition holds for; the rest stays if it came after a moment.
+fn take_some<T>(
+    all: &mut Vec<T>,
+    keep_after_ns: u64,
+    time_ns: impl Fn(&T) -> u64,
+    is_ours: impl Fn(&T) -> bool,
+) -> Vec<T> {
+    let (ours, mut others): (Vec<T>, Vec<T>) =
+        std::mem::take(all).into_iter().partition(|it| is_ours(it));
+    others.retain(|it| time_ns(it) > keep_after_ns);
+    *all = others;
+    ours
+}
+
 /// Evidence by socket.
 pub(super) struct StreamEvidence {
     by_socket: LruCache<u64, Pieces>,
+    /// When connections ended at this address that wait to be judged, in order: a busy host uses the
+    /// address of a socket again within microseconds.
+    ends: HashMap<u64, VecDeque<Ended>>,
     /// Sockets whose evidence had to go.
     pub(super) forgotten: u64,
 }
@@ -40,13 +82,14 @@ impl Default for StreamEvidence {
     fn default() -> Self {
         Self {
             by_socket: LruCache::new(MAX_SOCKETS),
+            ends: HashMap::new(),
             forgotten: 0,
         }
     }
 }
 
-fn keep<T>(pieces: &mut Vec<T>, piece: T) {
-    if pieces.len() >= MAX_PIECES {
+fn keep<T>(pieces: &mut Vec<T>, piece: T, most: usize) {
+    if pieces.len() >= most {
         pieces.remove(0);
     }
     pieces.push(piece);
@@ -61,54 +104,113 @@ impl StreamEvidence {
     }
 
     pub(super) fn drop(&mut self, event: Box<event::Drop>, place: Place) {
-        keep(&mut self.of(event.head.sk).drops, (event, place));
+        keep(
+            &mut self.of(event.head.sk).drops,
+            (event, place),
+            MAX_PIECES,
+        );
     }
 
     pub(super) fn reset_sent(&mut self, event: &event::ResetSent, reason: Option<Arc<str>>) {
         let sent = (event.head.time_ns, reason);
-        keep(&mut self.of(event.head.sk).resets_sent, sent);
+        keep(&mut self.of(event.head.sk).resets_sent, sent, MAX_RESETS);
     }
 
     pub(super) fn reset_received(&mut self, event: &event::ResetReceived) {
         let received = (event.head.time_ns, event.tuple);
-        keep(&mut self.of(event.head.sk).resets_received, received);
+        keep(
+            &mut self.of(event.head.sk).resets_received,
+            received,
+            MAX_RESETS,
+        );
     }
 
     pub(super) fn soft_error(&mut self, event: &event::SocketError) {
         let error = (event.head.time_ns, event.err_soft, event.tuple);
-        keep(&mut self.of(event.head.sk).soft_errors, error);
+        keep(&mut self.of(event.head.sk).soft_errors, error, MAX_PIECES);
     }
 
-    /// Hands over what belongs to a connection that ended at `end_ns`. The address of its socket may
-    /// have been another's before.
-    pub(super) fn take(&mut self, sk: u64, tuple: &Tuple, end_ns: u64, evidence: &mut Evidence) {
-        let Some(pieces) = self.by_socket.pop(&sk) else {
+    /// A connection ended, and waits to be judged.
+    pub(super) fn ended(&mut self, state: &State) {
+        let ended = Ended {
+            time_ns: state.head.time_ns,
+            by_error: state.err != 0,
+        };
+        self.ends.entry(state.head.sk).or_default().push_back(ended);
+    }
+
+    /// The next end at the address of one that is judged now.
+    fn next_end(&mut self, sk: u64) -> Option<Ended> {
+        let ends = self.ends.get_mut(&sk)?;
+        ends.pop_front();
+        let next = ends.front().copied();
+        if next.is_none() {
+            self.ends.remove(&sk);
+        }
+        next
+    }
+
+    /// Hands over what belongs to a connection that ended. The address of its socket may have been
+    /// another's before, and may be another's since: what came later and is not its own stays.
+    pub(super) fn take(&mut self, state: &State, evidence: &mut Evidence) {
+        let (sk, tuple, end_ns) = (state.head.sk, &state.tuple, state.head.time_ns);
+        let next = self.next_end(sk);
+        let Some(all) = self.by_socket.get_mut(&sk) else {
             return;
         };
-        for (drop, place) in pieces.drops {
-            if is_between(&drop.packet, tuple) {
-                evidence.add_drop(&drop, &place, MatchedBy::Socket, tuple);
-            }
-        }
         let is_near = |time_ns: u64| time_ns.abs_diff(end_ns) <= HOLD_NS;
-        for (time_ns, reason) in pieces.resets_sent {
-            if is_near(time_ns) {
-                evidence.resets_sent.push(ResetSeen {
-                    reason,
-                    netns: tuple.netns,
-                    matched_by: MatchedBy::Socket,
-                });
-            }
+        let is_of_next = |time_ns: u64| {
+            next.is_some_and(|next| {
+                let nearer = time_ns.abs_diff(next.time_ns) < time_ns.abs_diff(end_ns);
+                time_ns >= next.time_ns || (next.by_error && nearer)
+            })
+        };
+        let is_own_reset = |time_ns: u64| {
+            let placed = time_ns >= end_ns || state.err != 0;
+            placed && is_near(time_ns) && !is_of_next(time_ns)
+        };
+        let drops = take_some(
+            &mut all.drops,
+            end_ns,
+            |(drop, _)| drop.head.time_ns,
+            |(drop, _)| is_between(&drop.packet, tuple),
+        );
+        for (drop, place) in drops {
+            evidence.add_drop(&drop, &place, MatchedBy::Socket, tuple);
         }
-        for (time_ns, ends) in pieces.resets_received {
-            if is_near(time_ns) && is_same(&ends, tuple) {
-                evidence.add_reset_received(time_ns);
-            }
+        let sent = take_some(
+            &mut all.resets_sent,
+            end_ns,
+            |it| it.0,
+            |it| is_own_reset(it.0),
+        );
+        for (_, reason) in sent {
+            evidence.resets_sent.push(ResetSeen {
+                reason,
+                netns: tuple.netns,
+                matched_by: MatchedBy::Socket,
+            });
         }
-        for (time_ns, err, ends) in pieces.soft_errors {
-            if is_same(&ends, tuple) {
-                evidence.add_soft_error(time_ns, err);
-            }
+        let received = take_some(
+            &mut all.resets_received,
+            end_ns,
+            |it| it.0,
+            |(time_ns, ends)| is_near(*time_ns) && is_same(ends, tuple) && !is_of_next(*time_ns),
+        );
+        for (time_ns, _) in received {
+            evidence.add_reset_received(time_ns);
+        }
+        let errors = take_some(
+            &mut all.soft_errors,
+            end_ns,
+            |it| it.0,
+            |(_, _, ends)| is_same(ends, tuple),
+        );
+        for (time_ns, err, _) in errors {
+            evidence.add_soft_error(time_ns, err);
+        }
+        if all.is_empty() {
+            self.by_socket.pop(&sk);
         }
     }
 }

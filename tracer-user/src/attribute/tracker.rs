@@ -405,6 +405,9 @@ impl Tracker {
                 .evidence
                 .add_drop(&drop, &place, MatchedBy::Socket, &tuple);
         }
+        if let Some(stream) = attempt.stream() {
+            self.streams.ended(stream);
+        }
         self.ended.push_back(attempt);
     }
 
@@ -412,12 +415,11 @@ impl Tracker {
     fn complete(&mut self, mut attempt: Attempt) -> Attempt {
         let lived = attempt.began_ns().unwrap_or(0)..=attempt.end_ns() + HOLD_NS;
         if let Some(stream) = attempt.stream() {
-            let (tuple, end_ns) = (stream.tuple, stream.head.time_ns);
+            let stream = *stream;
             let under_way = stream.isn..=stream.write_seq;
             self.flows
-                .take(attempt.sk, &tuple, &under_way, &mut attempt.evidence);
-            self.streams
-                .take(attempt.sk, &tuple, end_ns, &mut attempt.evidence);
+                .take(attempt.sk, &stream.tuple, &under_way, &mut attempt.evidence);
+            self.streams.take(&stream, &mut attempt.evidence);
         } else if let End::State(state) = &attempt.end
             && state.write_seq != 0
         {
