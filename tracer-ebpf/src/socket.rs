@@ -50,6 +50,10 @@ pub(crate) fn netns(sk: u64) -> u32 {
 ///
 /// # Safety
 /// `address` is valid for reads, and aligned to 8.
+#[expect(
+    clippy::cast_ptr_alignment,
+    reason = "the caller promises it, as of every address in a record"
+)]
 #[inline(always)]
 unsafe fn is_mapped(address: *const [u8; 16]) -> bool {
     const PREFIX: u32 = u32::from_be(0xffff);

@@ -38,6 +38,10 @@ pub(crate) fn connect4(ctx: SockAddrContext) -> i32 {
     begin(&ctx, &mut entry)
 }
 
+#[expect(
+    clippy::cast_ptr_alignment,
+    reason = "an address in a record is aligned to 8"
+)]
 #[cgroup_sock_addr(connect6)]
 pub(crate) fn connect6(ctx: SockAddrContext) -> i32 {
     let mut entry = table::NOTHING;

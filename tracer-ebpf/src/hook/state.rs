@@ -18,7 +18,7 @@ use crate::{
     kernel::{layout, read, read_trusted, setting},
     owner::{self, Sibling},
     pending, ring,
-    socket::{self, IPPROTO_TCP, state},
+    socket::{IPPROTO_TCP, state},
     table,
 };
 
