@@ -53,12 +53,20 @@ fn sum<'a>(failures: impl IntoIterator<Item = &'a Failure>, lab: &Lab, cause: &s
         .sum()
 }
 
+/// Waits for what the kernel has counted, until it counts no more: packets that were sent may still
+/// lie in a busy host's backlog.
 fn wait(tracer: &Tracer, lab: &Lab, cause: &str, counter: &str) -> u64 {
-    let counted = runner::counter(lab, counter).unwrap();
-    tracer.wait_until(Instant::now() + PATIENCE, |failures| {
-        sum(failures.iter().copied(), lab, cause) >= counted
-    });
-    counted
+    let mut counted = runner::counter(lab, counter).unwrap();
+    loop {
+        tracer.wait_until(Instant::now() + PATIENCE, |failures| {
+            sum(failures.iter().copied(), lab, cause) >= counted
+        });
+        let again = runner::counter(lab, counter).unwrap();
+        if again == counted {
+            return counted;
+        }
+        counted = again;
+    }
 }
 
 fn records<'a>(trace: &'a Trace, lab: &Lab) -> Vec<&'a Failure> {
