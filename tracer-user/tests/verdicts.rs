@@ -361,6 +361,20 @@ fn loss_lowers_confidence_and_is_said() {
 }
 
 #[test]
+fn a_rst_that_was_not_seen_may_have_been_lost() {
+    let mut tracker = Tracker::new(64);
+    tracker.observe(attempt());
+    tracker.observe(end(T + 2000, libc::ECONNREFUSED, 1));
+    tracker.lost(T, T + 1500, 3);
+    let attempt = tracker.due(u64::MAX).remove(0);
+    let Outcome::Failed(verdict) = diagnose(&attempt, &Places::default()) else {
+        panic!("no failure");
+    };
+    assert_eq!(verdict.finding.cause, "unknown");
+    assert_eq!(verdict.finding.confidence, Confidence::Unknown);
+}
+
+#[test]
 fn without_its_announcement_nobody_is_named() {
     let attempts = attempts(vec![end(T + 2000, libc::ECONNREFUSED, 1)]);
     assert!(attempts[0].process_owner().is_none());

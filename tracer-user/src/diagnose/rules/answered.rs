@@ -121,6 +121,7 @@ fn by_own_icmp(case: &Case<'_>, icmp: &IcmpSeen) -> Finding {
 fn by_errno(case: &Case<'_>, err: i32) -> Option<Finding> {
     let remote = case.remote();
     let (cause, what) = match err {
+        libc::ECONNREFUSED if may_have_missed_a_rst(case) => return Some(refused_somehow(remote)),
         libc::ECONNREFUSED => (
             "firewall-reject",
             format!("{remote}, or something on the way, rejected it with ICMP port-unreachable"),
@@ -158,6 +159,26 @@ fn by_errno(case: &Case<'_>, err: i32) -> Option<Finding> {
         finding,
         case.attempt.tuple().netns,
         None,
+    ))
+}
+
+/// That no RST was seen tells nothing where events were lost, and no ICMP error was seen either.
+fn may_have_missed_a_rst(case: &Case<'_>) -> bool {
+    case.attempt.lost > 0 && case.soft_error().is_none()
+}
+
+fn refused_somehow(remote: SocketAddr) -> Finding {
+    Finding::new(
+        "unknown",
+        Confidence::Unknown,
+        format!("{remote} refused it, or something on the way did: by a RST or by ICMP"),
+    )
+    .why("connect() got ECONNREFUSED, which both leave")
+    .missing("whether a RST came: its event may be among those that were lost")
+    .fix(format!(
+        "on {}: ss -ltn 'sport = {}'",
+        remote.ip(),
+        remote.port()
     ))
 }
 
