@@ -12,6 +12,7 @@ pub mod judge;
 pub mod lock;
 pub mod matrix;
 pub mod net;
+mod nginx;
 pub mod ordinary;
 pub mod recorder;
 pub mod report;

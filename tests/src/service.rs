@@ -15,7 +15,7 @@ use tracer_user::record::Family;
 use crate::{
     client::{self, CommandLine, Daemon},
     net::{Lab, Place},
-    shell,
+    nginx, shell,
 };
 
 /// Ports of the backends. They listen on all addresses, as most do.
@@ -60,30 +60,20 @@ impl<'a> Service<'a> {
     fn start(&self) {
         let (home, [first, second]) = (self.directory.display(), BACKENDS);
         let server = self.lab.address(Place::Server, Family::Ipv4);
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|kind| format!("{kind}_temp_path {home}/{kind};\n"))
-            .concat();
-        let configuration = format!(
-            "worker_processes 1;
-             pid {home}/pid;
-             error_log {home}/error.log;
-             events {{}}
-             http {{
-                 access_log off;
-                 {temporary}
-                 upstream shop {{
-                     server {server}:{first} max_fails=0;
-                     server {server}:{second} max_fails=0;
-                 }}
-                 server {{
-                     listen 127.0.0.1:80;
-                     location / {{
-                         proxy_pass http://shop;
-                         proxy_read_timeout 2s;
-                     }}
+        let http = format!(
+            "upstream shop {{
+                 server {server}:{first} max_fails=0;
+                 server {server}:{second} max_fails=0;
+             }}
+             server {{
+                 listen 127.0.0.1:80;
+                 location / {{
+                     proxy_pass http://shop;
+                     proxy_read_timeout 2s;
                  }}
              }}"
         );
+        let configuration = nginx::configuration(&self.directory, 1, &http);
         fs::write(self.directory.join("nginx.conf"), configuration).unwrap();
         // It comes back once it listens.
         let line = format!("nginx -e {home}/error.log -c {home}/nginx.conf");

@@ -188,6 +188,16 @@ pub mod device {
     pub const NO_CARRIER: u32 = 1 << 2;
 }
 
+/// Bits of [`Packet::flags`] (RFC 9293, 3.1).
+pub mod tcp_flag {
+    /// Synchronize sequence numbers.
+    pub const SYN: u16 = 2;
+    /// Reset the connection.
+    pub const RST: u16 = 4;
+    /// The acknowledgment number is valid.
+    pub const ACK: u16 = 16;
+}
+
 wire! {
     /// A TCP packet's header.
     pub struct Packet {

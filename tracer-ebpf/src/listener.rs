@@ -1,6 +1,9 @@
 //! Events about listening sockets: when they begin and end, and what happens to packets at them.
 
-use crate::event::{Head, Owner, Packet, Tuple};
+use crate::event::{
+    Head, Owner, Packet, Tuple,
+    tcp_flag::{ACK, RST, SYN},
+};
 
 /// Kinds of these events: the first field of [`Head`].
 pub mod kind {
@@ -148,9 +151,6 @@ impl CountKey {
 /// SYN, RST and ACK of a packet's TCP flags (RFC 9293, 3.1).
 #[must_use]
 pub const fn class(flags: u16) -> u32 {
-    const SYN: u16 = 2;
-    const RST: u16 = 4;
-    const ACK: u16 = 16;
     (flags & (SYN | RST | ACK)) as u32
 }
 

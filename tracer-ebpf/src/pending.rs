@@ -4,7 +4,10 @@
 use aya_ebpf::{macros::map, maps::Array, maps::PerCpuArray};
 use tracer_ebpf::{
     counter::{Count, Hook},
-    event::Packet,
+    event::{
+        Packet,
+        tcp_flag::{ACK, RST, SYN},
+    },
 };
 
 use crate::{atomic, count, kernel::setting, ring};
@@ -55,10 +58,6 @@ fn is_awaited(slot: u32) -> bool {
         .get(slot & (SLOTS - 1))
         .is_some_and(|&count| count as i32 > 0)
 }
-
-const SYN: u16 = 2;
-const RST: u16 = 4;
-const ACK: u16 = 16;
 
 /// Whether a packet that carries no socket of ours may belong to an attempt: a SYN to, or an answer
 /// from, a destination that somebody is connecting to; or, since address translation may have

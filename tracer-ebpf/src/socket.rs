@@ -202,16 +202,20 @@ pub(crate) fn is_in_call(sk: u64) -> bool {
     read::<u32>(sk, layout!(sock_owned)) != 0
 }
 
-/// The application has closed it, and TCP goes on alone (`SOCK_DEAD`: bit 0 of `sk_flags`, `enum
-/// sock_flags`, `include/net/sock.h`, since long before 5.10).
+/// `SOCK_DEAD` and `SOCK_KEEPOPEN` are bits 0 and 3 of `sk_flags` (`enum sock_flags`,
+/// `include/net/sock.h`), since long before 5.10.
+const DEAD: u64 = 1;
+const KEEPOPEN: u64 = 1 << 3;
+
+/// The application has closed it, and TCP goes on alone.
 #[inline(always)]
 pub(crate) fn is_orphan(sk: u64) -> bool {
-    read::<u64>(sk, layout!(sock_flags)) & 1 != 0
+    read::<u64>(sk, layout!(sock_flags)) & DEAD != 0
 }
 
-/// Inode number of the socket's file; 0 where it has none.
+/// Inode number of a socket's file; 0 where no descriptor holds it.
 #[inline(always)]
-fn inode(sk: u64) -> u64 {
+pub(crate) fn inode(sk: u64) -> u64 {
     let file: u64 = read(read(sk, layout!(sock_socket)), layout!(socket_file));
     read(read(file, layout!(file_inode)), layout!(inode_number))
 }
@@ -222,8 +226,6 @@ fn inode(sk: u64) -> u64 {
 /// `to` is valid for writes.
 #[inline(always)]
 pub(crate) unsafe fn stream(to: *mut Stream, sk: u64) {
-    /// `SOCK_KEEPOPEN` is bit 3 of `sk_flags`, likewise.
-    const KEEPOPEN: u64 = 1 << 3;
     let flags: u64 = read(sk, layout!(sock_flags));
     let bit = |set: bool, bit: u32| if set { bit } else { 0 };
     // SAFETY: as the caller promises.
@@ -245,7 +247,7 @@ pub(crate) unsafe fn stream(to: *mut Stream, sk: u64) {
             layout!(icsk_user_timeout),
         );
         (*to).probes_out = read::<u8>(sk, layout!(icsk_probes_out)) as u32;
-        (*to).flags = bit(is_orphan(sk), stream_flag::ORPHAN)
+        (*to).flags = bit(flags & DEAD != 0, stream_flag::ORPHAN)
             | bit(is_in_call(sk), stream_flag::IN_CALL)
             | bit(flags & KEEPOPEN != 0, stream_flag::KEEPALIVE);
     }

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -14,7 +14,7 @@ use tracer_user::record::Family;
 use crate::{
     client::{CommandLine, Daemon},
     net::{Lab, Place},
-    shell,
+    nginx, shell,
 };
 
 /// In the server's namespace of a lab; gone when dropped. nginx serves the ports 80 and 81, redis
@@ -32,7 +32,8 @@ impl<'a> Servers<'a> {
     pub(super) fn start(lab: &'a Lab) -> Result<Self> {
         let directory = std::env::temp_dir().join(format!("{lab}-ordinary"));
         fs::create_dir_all(&directory)?;
-        fs::write(directory.join("nginx.conf"), nginx_conf(&directory))?;
+        let configuration = nginx::configuration(&directory, 2, HTTP);
+        fs::write(directory.join("nginx.conf"), configuration)?;
         let line = CommandLine("ordinary.py 9000 --serve");
         let echo = line.command(lab, Place::Server, Family::Ipv4, None)?;
         let mut servers = Self {
@@ -107,24 +108,8 @@ impl Drop for Servers<'_> {
 }
 
 /// It closes idle connections early, while a pool of clients holds them.
-fn nginx_conf(directory: &Path) -> String {
-    let home = directory.display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("{kind}_temp_path {home}/{kind};\n"))
-        .concat();
-    format!(
-        "worker_processes 2;
-         pid {home}/pid;
-         error_log {home}/error.log;
-         events {{}}
-         http {{
-             access_log off;
-             {temporary}
-             keepalive_timeout 2s;
-             server {{
-                 listen 80; listen [::]:80; listen 81; listen [::]:81;
-                 location / {{ return 200 'hello'; }}
-             }}
-         }}"
-    )
-}
+const HTTP: &str = "keepalive_timeout 2s;
+    server {
+        listen 80; listen [::]:80; listen 81; listen [::]:81;
+        location / { return 200 'hello'; }
+    }";

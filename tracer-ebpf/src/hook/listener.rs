@@ -9,7 +9,7 @@ use aya_ebpf::{
 };
 use tracer_ebpf::{
     counter::{Count, Hook},
-    event::{Owner, Packet},
+    event::{Owner, Packet, tcp_flag},
     listener::{
         AtListener, CameUp, CountKey, LOOKS, Listener, Listening,
         how::{BEGAN, ENDED, FOUND},
@@ -63,7 +63,7 @@ unsafe fn describe(to: *mut Listener, sk: u64) {
         (*to).local_port = read(sk, layout!(sock_num));
         (*to).family = socket::family(sk);
         (*to).netns = socket::netns(sk);
-        (*to).inode = inode(sk);
+        (*to).inode = socket::inode(sk);
         (*to).cookie = read(sk, layout!(sock_cookie));
         (*to).backlog = read(sk, layout!(sock_ack_backlog));
         (*to).backlog_limit = read(sk, layout!(sock_max_ack_backlog));
@@ -72,14 +72,6 @@ unsafe fn describe(to: *mut Listener, sk: u64) {
         (*to).state = socket::tcp_state(sk);
         (*to).reserved = 0;
     }
-}
-
-/// Inode number of a socket; 0 where no descriptor holds it.
-#[inline(always)]
-fn inode(sk: u64) -> u64 {
-    let socket: u64 = read(sk, layout!(sock_socket));
-    let file: u64 = read(socket, layout!(socket_file));
-    read(read(file, layout!(file_inode)), layout!(inode_number))
 }
 
 /// `listen()`, in its caller's context.
@@ -201,7 +193,7 @@ struct Seen {
 #[inline(always)]
 fn emit(sk: u64, packet: &Packet, seen: &Seen) -> u32 {
     count::hook(seen.hook, Count::Seen);
-    let key = CountKey::of(sk, inode(sk), seen.what, seen.reason, packet.flags);
+    let key = CountKey::of(sk, socket::inode(sk), seen.what, seen.reason, packet.flags);
     let counted = count_one(&key);
     // The first of a kind makes it known; from then on user space can ask for their number.
     if counted > 1 && !take(bucket(&key)) {
@@ -253,14 +245,12 @@ fn count_one(key: &CountKey) -> u64 {
 /// beginning.
 #[inline(always)]
 fn bucket(key: &CountKey) -> u32 {
-    if key.what == DROPPED && key.class == SYN {
+    if key.what == DROPPED && key.class == tcp_flag::SYN as u32 {
         0
     } else {
         key.what
     }
 }
-
-const SYN: u32 = 2;
 
 /// Takes a place in this second's allowance of this kind: a flood of one must not hide the others.
 #[inline(always)]

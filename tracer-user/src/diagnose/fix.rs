@@ -26,6 +26,11 @@ const TOOLS: &[&str] = &[
     "tracepath",
 ];
 
+/// As [`from_catalogue`], in the network namespace of the connection itself.
+pub(super) fn at_home(case: &Case<'_>, finding: Finding) -> Finding {
+    from_catalogue(case, finding, case.attempt.tuple().netns, None)
+}
+
 /// Adds the catalogue's commands for a cause, to be run in a network namespace.
 pub(super) fn from_catalogue(
     case: &Case<'_>,

@@ -114,7 +114,7 @@ fn by_own_icmp(case: &Case<'_>, icmp: &IcmpSeen) -> Finding {
         "this host sent an ICMP error (type {}, code {}) about the SYN{place}",
         icmp.kind, icmp.code
     ));
-    fix::from_catalogue(case, finding, case.attempt.tuple().netns, None)
+    fix::at_home(case, finding)
 }
 
 /// An ICMP error from elsewhere: known by the errno that it left.
@@ -154,12 +154,7 @@ fn by_errno(case: &Case<'_>, err: i32) -> Option<Finding> {
             errno::name_or_number(err)
         ))
         .missing("who sent the ICMP error: it was not this host");
-    Some(fix::from_catalogue(
-        case,
-        finding,
-        case.attempt.tuple().netns,
-        None,
-    ))
+    Some(fix::at_home(case, finding))
 }
 
 /// That no RST was seen tells nothing where events were lost, and no ICMP error was seen either.

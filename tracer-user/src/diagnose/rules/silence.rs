@@ -103,12 +103,7 @@ pub(super) fn link_down(case: &Case<'_>) -> Option<Finding> {
     .why(format!(
         "the socket's route leads through {device}, which {how}"
     ));
-    Some(fix::from_catalogue(
-        case,
-        finding,
-        case.attempt.tuple().netns,
-        None,
-    ))
+    Some(fix::at_home(case, finding))
 }
 
 /// `tcp_retransmit_skb` says `-EBUSY` while the first SYN is still queued below: it waits for the
@@ -127,7 +122,7 @@ fn unresolved(case: &Case<'_>) -> Finding {
     )
     .why("the first SYN never left this host: it was still queued when TCP tried again (EBUSY)")
     .missing("the kernel's own word that the neighbour failed: the TCP timer was faster");
-    fix::from_catalogue(case, finding, case.attempt.tuple().netns, None)
+    fix::at_home(case, finding)
 }
 
 fn not_sent(case: &Case<'_>, cause: &'static str, what: &str) -> Finding {
@@ -138,7 +133,7 @@ fn not_sent(case: &Case<'_>, cause: &'static str, what: &str) -> Finding {
     )
     .why("TCP's retransmissions did not get out of this host")
     .missing("the drop itself was not seen");
-    fix::from_catalogue(case, finding, case.attempt.tuple().netns, None)
+    fix::at_home(case, finding)
 }
 
 fn no_answer(case: &Case<'_>) -> Finding {

@@ -235,20 +235,7 @@ fn is_address(addr: IpAddr, right: &Value) -> Tri {
             _ => Tri::Maybe,
         };
     }
-    let ends = match &right["range"] {
-        Value::Array(ends) => ends.as_slice(),
-        _ => slice::from_ref(right),
-    };
-    match ends
-        .iter()
-        .map(parse)
-        .collect::<Option<Vec<_>>>()
-        .as_deref()
-    {
-        Some([one]) => (*one == addr).into(),
-        Some([first, last]) => (*first <= addr && addr <= *last).into(),
-        _ => Tri::Maybe,
-    }
+    is_one_or_between(addr, right, parse)
 }
 
 /// One number, or a range; names of services are not looked up.
@@ -257,6 +244,15 @@ fn is_number(number: u64, right: &Value) -> Tri {
         let text = value.as_str().and_then(|text| text.parse().ok());
         value.as_u64().or(text)
     };
+    is_one_or_between(number, right, parse)
+}
+
+/// One value, or a range with both its ends.
+fn is_one_or_between<T: Copy + PartialOrd>(
+    value: T,
+    right: &Value,
+    parse: impl Fn(&Value) -> Option<T>,
+) -> Tri {
     let ends = match &right["range"] {
         Value::Array(ends) => ends.as_slice(),
         _ => slice::from_ref(right),
@@ -267,8 +263,8 @@ fn is_number(number: u64, right: &Value) -> Tri {
         .collect::<Option<Vec<_>>>()
         .as_deref()
     {
-        Some([one]) => (*one == number).into(),
-        Some([first, last]) => (*first <= number && number <= *last).into(),
+        Some([one]) => (*one == value).into(),
+        Some([first, last]) => (*first <= value && value <= *last).into(),
         _ => Tri::Maybe,
     }
 }

@@ -26,12 +26,7 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
         }
     };
     let finding = finding.why(stalled.flow());
-    Some(fix::from_catalogue(
-        stalled.case,
-        finding,
-        stalled.case.attempt.tuple().netns,
-        None,
-    ))
+    Some(fix::at_home(stalled.case, finding))
 }
 
 fn was_reset(stalled: &Stalled<'_>) -> bool {

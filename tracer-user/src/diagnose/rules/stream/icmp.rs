@@ -28,10 +28,5 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     ))
     .why(stalled.flow())
     .missing("who sent the ICMP error");
-    Some(fix::from_catalogue(
-        stalled.case,
-        finding,
-        stalled.case.attempt.tuple().netns,
-        None,
-    ))
+    Some(fix::at_home(stalled.case, finding))
 }

@@ -26,10 +26,5 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     let finding = Finding::new(cause, Confidence::Certain, what)
         .why("a RST came from the peer, or from something on the way in its name")
         .why(stalled.flow());
-    Some(fix::from_catalogue(
-        stalled.case,
-        finding,
-        stalled.case.attempt.tuple().netns,
-        None,
-    ))
+    Some(fix::at_home(stalled.case, finding))
 }

@@ -20,12 +20,7 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
         .or_else(|| user_timeout(stalled))
         .unwrap_or_else(|| retransmission(stalled));
     let finding = finding.why(stalled.flow());
-    Some(fix::from_catalogue(
-        stalled.case,
-        finding,
-        stalled.case.attempt.tuple().netns,
-        None,
-    ))
+    Some(fix::at_home(stalled.case, finding))
 }
 
 fn link_down(stalled: &Stalled<'_>) -> Option<Finding> {
