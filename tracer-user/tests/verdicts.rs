@@ -248,6 +248,8 @@ fn a_drop_with_the_socket_is_certain() {
 fn full_queue(syn_queue: bool) -> FullQueue {
     FullQueue {
         syn_queue,
+        handshakes: 97,
+        max_syn_backlog: None,
         local: ([0, 0, 0, 0], 443).into(),
         netns: PEER_NETNS,
         backlog: 129,

@@ -75,6 +75,19 @@ fn queues() -> Vec<Row> {
             .daemon(Client, "syn.py $s 8080 --count 50 --beside")
             .fails("syn-queue-full", "ETIMEDOUT", Likely)
             .turns_away("syn-queue-full", Counter("TcpExtTCPReqQFullDrop"), Either),
+        row(
+            "-",
+            "syn-backlog",
+            "without SYN cookies strangers get no more than three quarters of tcp_max_syn_backlog",
+        )
+        .on(Server, cookies(0))
+        .on(Server, "echo 16 > /proc/sys/net/ipv4/tcp_max_syn_backlog")
+        .nft(Client, "output", NO_RST)
+        .daemon(Server, "listen.py 8080 --backlog 100")
+        .daemon(Client, "syn.py $s 8080 --count 50 --beside")
+        .fails("syn-queue-full", "ETIMEDOUT", Likely)
+        .says("as last seen, 13 handshakes are under way; net.ipv4.tcp_max_syn_backlog is 16,*")
+        .turns_away("syn-queue-full", Counter("TcpExtListenDrops"), Likely),
         row("71", "syn-flood-cookies", "a SYN flood with SYN cookies")
             .on(Server, cookies(1))
             .on(Server, "echo 1 > /proc/sys/net/ipv4/tcp_synack_retries")

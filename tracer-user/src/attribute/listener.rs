@@ -59,6 +59,8 @@ pub struct Watched {
     looked_ns: u64,
     /// The look before that.
     before_ns: u64,
+    /// Its SYN queue then.
+    syn_queue_before: u32,
     /// Packets that were seen dropped at it, and are not yet found in its own count of drops.
     otherwise: u64,
     /// The other way round: drops that nothing has explained yet, and which the next look decides on.
@@ -145,9 +147,15 @@ impl Listeners {
             let local = known.local();
             let takes = local.port() == remote.port()
                 && (local.ip() == remote.ip() || local.ip().is_unspecified());
-            let queue = matches!(kind, Kind::AcceptQueue | Kind::SynQueue);
+            let by_backlog = *kind == Kind::SynBacklog;
+            let syn_queue = by_backlog || *kind == Kind::SynQueue;
+            let queue = syn_queue || *kind == Kind::AcceptQueue;
+            let namespace = self.namespaces.get(&known.listener.netns);
+            let max_syn_backlog = namespace.and_then(|it| it.counters.max_syn_backlog);
             let full = || FullQueue {
-                syn_queue: *kind == Kind::SynQueue,
+                syn_queue,
+                handshakes: known.listener.syn_queue,
+                max_syn_backlog: max_syn_backlog.filter(|_| by_backlog),
                 local,
                 netns: known.listener.netns,
                 backlog: known.listener.backlog,
@@ -416,6 +424,7 @@ impl Watched {
             found_at: Vec::new(),
             looked_ns: now_ns,
             before_ns: now_ns,
+            syn_queue_before: listener.syn_queue,
             otherwise: 0,
             held: 0,
             resets: VecDeque::new(),

@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 pub struct FullQueue {
     /// It was the SYN queue; else the accept queue.
     pub syn_queue: bool,
+    /// Handshakes under way, as last seen.
+    #[serde(default)]
+    pub handshakes: u32,
+    /// `net.ipv4.tcp_max_syn_backlog` of its network namespace, where this is the limit that was met.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_syn_backlog: Option<u64>,
     /// Where it listens.
     pub local: SocketAddr,
     /// Inode number of its network namespace.

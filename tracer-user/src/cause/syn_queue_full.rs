@@ -8,8 +8,10 @@ pub(super) static CAUSE: Cause = Cause {
     place: Place::Service,
     sees: "Some clients hang, retry and may end in ETIMEDOUT while the listener has many \
             half-open connections.",
-    path: "As many handshakes are under way as the backlog allows and SYN cookies are off (or \
-            the queue nears tcp_max_syn_backlog): tcp_conn_request() ignores the SYN. A SYN \
+    path: "SYN cookies are off, and as many handshakes are under way as the listener's backlog \
+            allows, or more than three quarters of tcp_max_syn_backlog, whose last quarter is for \
+            clients that the host has known before: tcp_conn_request() ignores the SYN. Of the \
+            latter no counter but TcpExtListenDrops tells. A SYN \
             flood, or clients whose SYN-ACKs get lost. Such a SYN leaves no trace in the \
             kernel's hooks: on the listener's host tcpwhy reads the listener's own count of \
             drops, elsewhere the connection shows as no-answer.",

@@ -181,6 +181,7 @@ fn id(refusals: &Refusals, clock: Clock) -> String {
         Kind::Cookies => 4,
         Kind::Unanswered => 5,
         Kind::Dropped(_) => 6,
+        Kind::SynBacklog => 7,
     };
     let start = u128::from(refusals.since_ns & 0xffff_ffff);
     let rest = kind << 72

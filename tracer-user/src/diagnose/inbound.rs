@@ -17,6 +17,7 @@ pub fn diagnose(refusals: &Refusals, places: &Places) -> Verdict {
     let mut finding = match &refusals.kind {
         Kind::AcceptQueue => accept_queue(refusals),
         Kind::SynQueue => syn_queue(refusals),
+        Kind::SynBacklog => syn_backlog(refusals),
         Kind::Cookies => cookies(refusals),
         Kind::Unanswered => unanswered(refusals),
         Kind::Dropped(_) => dropped(refusals),
@@ -198,6 +199,28 @@ fn syn_queue(refusals: &Refusals) -> Finding {
     with_links(finding, refusals)
 }
 
+/// No counter of its own tells of these.
+fn syn_backlog(refusals: &Refusals) -> Finding {
+    let finding = Finding::new(
+        "syn-queue-full",
+        Confidence::Likely,
+        format!(
+            "as many handshakes are under way as net.ipv4.tcp_max_syn_backlog allows without SYN \
+             cookies, and {} (repetitions included) ignored{}",
+            were(refusals.turned_away, "SYN"),
+            within(refusals)
+        ),
+    )
+    .why(counted(refusals, "TcpExtListenDrops"))
+    .why(queue_text(refusals))
+    .why(words::LAST_QUARTER)
+    .missing(
+        "that this is why: no counter of the kernel tells, and neither of the listener's own queues was \
+         full",
+    );
+    with_links(finding, refusals)
+}
+
 fn queue_text(refusals: &Refusals) -> String {
     let listener = &refusals.listener;
     let most = refusals
@@ -327,8 +350,8 @@ fn ignored(refusals: &Refusals) -> Finding {
     .why(counted(refusals, "TcpExtListenDrops"))
     .why(queue_text(refusals))
     .missing(
-        "why: no memory for a request, no route back to the client, a security module, or a SYN queue \
-         that nears net.ipv4.tcp_max_syn_backlog; no hook and no counter tells these apart",
+        "why: no memory for a request, no route back to the client, or a security module; no hook and no \
+         counter tells these apart",
     )
 }
 

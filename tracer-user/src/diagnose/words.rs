@@ -19,6 +19,10 @@ pub(crate) fn duration(ns: u64) -> String {
     }
 }
 
+/// `tcp_conn_request` (`net/ipv4/tcp_input.c`).
+pub(super) const LAST_QUARTER: &str = "net.ipv4.tcp_syncookies is 0: the last quarter of net.ipv4.tcp_max_syn_backlog is for clients \
+     that this host has known before (ip tcp_metrics)";
+
 /// `1 SYN was`, `3 SYNs were`.
 pub(super) fn syns_were(count: u32) -> String {
     if count == 1 {

@@ -30,6 +30,18 @@ pub struct Counters {
     pub synack_retries: Option<u64>,
 }
 
+impl Counters {
+    /// Without SYN cookies, the last quarter of `tcp_max_syn_backlog` is for clients that are known
+    /// already (`tcp_conn_request`, `net/ipv4/tcp_input.c`): whether that many handshakes reach it.
+    #[must_use]
+    pub fn refuse_strangers_at(&self, handshakes: u32) -> bool {
+        let (Some(0), Some(most)) = (self.syncookies, self.max_syn_backlog) else {
+            return false;
+        };
+        u64::from(handshakes) > most - (most >> 2)
+    }
+}
+
 /// One look at listeners.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Look {
@@ -183,6 +195,7 @@ impl Listeners {
             }
             known.before_ns = known.looked_ns;
             known.looked_ns = look.time_ns;
+            known.syn_queue_before = known.listener.syn_queue;
             known.listener = now;
         }
         movers
@@ -267,7 +280,12 @@ impl Listeners {
     }
 
     fn turn_away(&mut self, sk: u64, split: [u64; 3], sure: bool, (since_ns, now_ns): (u64, u64)) {
-        let kinds = [Kind::AcceptQueue, Kind::SynQueue, Kind::Ignored];
+        let third = if self.nears_max_syn_backlog(sk) {
+            Kind::SynBacklog
+        } else {
+            Kind::Ignored
+        };
+        let kinds = [Kind::AcceptQueue, Kind::SynQueue, third];
         for (kind, count) in kinds.into_iter().zip(split) {
             if count > 0 {
                 let incident = self.incident(sk, kind, since_ns);
@@ -276,6 +294,17 @@ impl Listeners {
                 incident.turn_away(count, now_ns);
             }
         }
+    }
+
+    /// No counter tells of SYNs that are ignored for this: by what the listener was like at two looks,
+    /// the later of which comes up to a second after them.
+    fn nears_max_syn_backlog(&self, sk: u64) -> bool {
+        let Some(known) = self.watched.get(&sk) else {
+            return false;
+        };
+        let most = known.syn_queue_before.max(known.listener.syn_queue);
+        let namespace = self.namespaces.get(&known.listener.netns);
+        namespace.is_some_and(|it| it.counters.refuse_strangers_at(most))
     }
 
     /// Cookies that were sent instead: of the one listener of the namespace whose SYN queue is full.

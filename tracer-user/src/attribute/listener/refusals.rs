@@ -17,6 +17,8 @@ pub enum Kind {
     AcceptQueue,
     /// Its SYN queue was full.
     SynQueue,
+    /// It had as many handshakes under way as its network namespace allows without SYN cookies.
+    SynBacklog,
     /// SYNs that it ignored for a reason that no counter names.
     Ignored,
     /// Its SYN queue was full, and SYN cookies were sent instead: nobody was turned away.

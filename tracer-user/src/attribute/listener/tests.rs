@@ -486,6 +486,37 @@ fn two_listeners_of_one_namespace_each_get_their_own() {
 }
 
 #[test]
+fn without_cookies_the_last_quarter_of_the_backlog_is_not_for_strangers() {
+    // Of 128, more than 96. Handshakes may have ended by the time of the look.
+    for (before, now, syncookies, kind) in [
+        (0, 97, 0, Kind::SynBacklog),
+        (97, 3, 0, Kind::SynBacklog),
+        (96, 96, 0, Kind::Ignored),
+        (97, 97, 1, Kind::Ignored),
+    ] {
+        let settings = |drops| Counters {
+            max_syn_backlog: Some(128),
+            syncookies: Some(syncookies),
+            ..counters(drops, 0, 0, 0)
+        };
+        let with = |drops, syn_queue| Listener {
+            backlog_limit: 1000,
+            ..listener(drops, 0, syn_queue)
+        };
+        let mut listeners = watching();
+        listeners.look(&look(2 * SECOND, &[(SK, with(0, before))], None));
+        let moved = [(SK, with(5, now))];
+        listeners.look(&look(3 * SECOND, &moved, Some(settings(5))));
+        let span = 2 * SECOND..=3 * SECOND;
+        let full = listeners.full(([10, 9, 0, 1], 80).into(), &span);
+        let limit = full.first().and_then(|(_, queue)| queue.max_syn_backlog);
+        let expected = (kind == Kind::SynBacklog).then_some(128);
+        assert_eq!(limit, expected, "{before} {now}");
+        assert_eq!(told(&mut listeners, 4 * SECOND), [(kind, 5)]);
+    }
+}
+
+#[test]
 fn a_packet_that_counts_twice_is_told_once() {
     // Since some kernels the drop itself counts among the listener's, too.
     let mut listeners = watching();

@@ -50,10 +50,28 @@ fn full(case: &Case<'_>, queue: &FullQueue) -> Finding {
         words::duration(meanwhile),
         case.remote()
     ))
-    .why(format!(
-        "as last seen, {} connections wait for accept(), and the queue takes {} and one more",
-        queue.backlog, queue.backlog_limit
-    ))
+    .why(as_last_seen(queue))
     .missing("that these SYNs were among those: a full queue ignores them without a trace");
+    let finding = match queue.max_syn_backlog {
+        Some(_) => finding.why(words::LAST_QUARTER),
+        None => finding,
+    };
     fix::from_catalogue(case, finding, queue.netns, None)
+}
+
+fn as_last_seen(queue: &FullQueue) -> String {
+    let (under_way, limit) = (queue.handshakes, queue.backlog_limit);
+    match (queue.syn_queue, queue.max_syn_backlog) {
+        (true, Some(most)) => format!(
+            "as last seen, {under_way} handshakes are under way; net.ipv4.tcp_max_syn_backlog is {most}, \
+             and the listener itself takes {limit}"
+        ),
+        (true, None) => format!(
+            "as last seen, {under_way} handshakes are under way, and the listener takes {limit}"
+        ),
+        (false, _) => format!(
+            "as last seen, {} connections wait for accept(), and the queue takes {limit} and one more",
+            queue.backlog
+        ),
+    }
 }
