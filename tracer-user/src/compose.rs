@@ -1,6 +1,7 @@
 //! From verdicts to records: every field filled from evidence, or left out.
 
 mod beyond;
+pub mod held;
 pub mod inbound;
 
 use tracer_ebpf::event::{Head, Owner, State, Tuple, owner_flag};

@@ -7,20 +7,19 @@ mod firewall;
 mod holder;
 mod inbound;
 mod nearby;
+mod question;
 mod script;
 mod stream;
+mod sweep;
 mod ways;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tracer_ebpf::{
-    event::{self, Owner, State, Unsent},
-    listener::how,
-};
+use tracer_ebpf::event::Owner;
 
-use self::{book::Book, script::Script};
+use self::{book::Book, question::Question, script::Script, sweep::SWEEP_NS};
 use crate::{
-    attribute::{self, Attempt, HOLD_NS, Tracker, is_open},
+    attribute::{Attempt, HOLD_NS, Tracker},
     clock::{self, Clock},
     compose,
     decode::{Event, Names, decode, wire},
@@ -72,46 +71,10 @@ pub struct Session {
     more: bool,
 }
 
-/// How often attempts are looked for that never came to a SYN.
-const SWEEP_NS: u64 = 250_000_000;
 /// Records taken from the ring between two looks at the clock.
 const BATCH: usize = 8192;
 /// Owners remembered for `--events` at most.
 const MAX_OWNERS: usize = 65_536;
-
-/// What to ask beside the events, at once: the answer may be gone a moment later.
-enum Question {
-    /// What `/proc` says of a process.
-    Identity { tgid: u32, started_ns: u64 },
-    /// The same of one that holds sockets, unless it is known already.
-    Holder(Owner),
-    /// What the route lookup says.
-    Route(Unsent),
-    /// Whose a connection is that had come up.
-    Owner(Box<State>),
-}
-
-impl Question {
-    fn about(event: &Event) -> Option<Self> {
-        match event {
-            Event::Process(process) => Some(Self::Identity {
-                tgid: process.tgid,
-                started_ns: process.started_ns,
-            }),
-            Event::Holder(event::Holder { owner, .. }) => Some(Self::Holder(*owner)),
-            Event::Listening(listening) if listening.how != how::ENDED => {
-                Some(Self::Holder(listening.owner))
-            }
-            Event::Unsent(unsent) if unsent.err == 0 && unsent.cgroup_err == 0 => {
-                Some(Self::Route(*unsent))
-            }
-            Event::State(state) if state.failure != 0 && is_open(state.old) => {
-                Some(Self::Owner(state.clone()))
-            }
-            _ => None,
-        }
-    }
-}
 
 impl Session {
     /// Begins a run with attached hooks. Must be called within a tokio runtime.
@@ -266,58 +229,16 @@ impl Session {
         self.inbound.observe(&event, &self.hooks, &self.tracker)?;
         let question = Question::about(&event);
         self.tracker.observe(event);
-        match question {
-            Some(Question::Identity { tgid, started_ns }) => self.identify(tgid, started_ns),
-            Some(Question::Holder(owner)) => self.identify_holder(&owner),
-            Some(Question::Route(unsent)) => self.ask_route(&unsent),
-            Some(Question::Owner(state)) => {
-                if attribute::never_left(&state) {
-                    self.ask_route_of(&state);
-                }
-                self.streams.failed(state);
-            }
-            None => {}
+        if let Some(question) = question {
+            self.ask(question);
         }
         Ok(())
-    }
-
-    fn identify(&mut self, tgid: u32, started_ns: u64) {
-        if let Some(identity) = process::identity(tgid, started_ns) {
-            self.tracker.identify(tgid, started_ns, identity);
-        }
-    }
-
-    fn identify_holder(&mut self, owner: &Owner) {
-        let known = self.tracker.identity(owner.tgid);
-        if known.is_none_or(|(started_ns, _)| started_ns != owner.started_ns) {
-            self.identify(owner.tgid, owner.started_ns);
-        }
     }
 
     /// Gives the time up to which attempts may be judged.
     fn ask_owners(&mut self, now_ns: u64) -> u64 {
         let (tracker, sockets) = (&mut self.tracker, &mut self.sockets);
         self.streams.ask(now_ns, tracker, &self.inbound, sockets)
-    }
-
-    fn ask_route(&mut self, unsent: &Unsent) {
-        let (sk, start_ns) = (unsent.head.sk, unsent.head.attempt_ns);
-        let answer = self.routes.ask(unsent, self.owner_of(sk, start_ns));
-        self.tracker.route_answer(sk, start_ns, answer);
-    }
-
-    /// What the route lookup says of a connection whose last segments never left this host.
-    fn ask_route_of(&mut self, state: &State) {
-        let (sk, start_ns) = (state.head.sk, state.head.attempt_ns);
-        let tgid = self.owner_of(sk, start_ns);
-        let answer = self.routes.ask_plainly(&state.tuple, tgid);
-        self.tracker.route_answer(sk, start_ns, answer);
-    }
-
-    /// Thread-group id of who owns an attempt that has ended; 0 where nobody is known.
-    fn owner_of(&self, sk: u64, start_ns: u64) -> u32 {
-        let owner = self.tracker.owner(sk, start_ns);
-        owner.map_or(0, |owner| owner.tgid)
     }
 
     fn show_event(
@@ -338,52 +259,6 @@ impl Session {
             (None, Some(wire)) => show(Script::announced(wire)),
             (None, None) => Ok(()),
         }
-    }
-
-    /// Attempts that never came to a SYN while their socket lives on.
-    fn sweep(
-        &mut self,
-        now_ns: u64,
-        show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        if now_ns.saturating_sub(self.swept_ns) < SWEEP_NS {
-            return Ok(());
-        }
-        self.swept_ns = now_ns;
-        let unsettled = self.hooks.unsettled()?;
-        if unsettled == self.unsettled {
-            return Ok(());
-        }
-        let found = self.hooks.sweep(now_ns)?;
-        // What is still under way shows as a difference the next time, too.
-        self.unsettled = unsettled.saturating_sub(found.young);
-        for (attempt, unsent) in found.events {
-            self.book.swept += 1;
-            let owner = attempt.owner;
-            self.observe(Event::Attempt(attempt), show)?;
-            self.observe(Event::Unsent(unsent), show)?;
-            self.identify(owner.tgid, owner.started_ns);
-        }
-        Ok(())
-    }
-
-    fn check_losses(&mut self, now_ns: u64) -> anyhow::Result<()> {
-        if self.tracker.waiting() == 0 && now_ns.saturating_sub(self.checked_ns) < SWEEP_NS {
-            return Ok(());
-        }
-        // Dearer to read than the counters: as often as an attempt's time of waiting.
-        if now_ns.saturating_sub(self.missed_ns) >= HOLD_NS {
-            self.missed_ns = now_ns;
-            self.missed = self.hooks.missed().into_values().sum();
-        }
-        let lost = self.hooks.lost(self.missed)?;
-        if lost > self.lost {
-            self.tracker
-                .lost(self.checked_ns, clock::monotonic_ns()?, lost - self.lost);
-            self.lost = lost;
-        }
-        self.checked_ns = now_ns;
-        Ok(())
     }
 
     fn hand_out(

@@ -4,28 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use tracer_ebpf::listener::{AtListener, what};
 
-use super::{Direction, MatchedBy, Phase};
+use super::{Direction, MatchedBy, Phase, held::Held};
 use crate::{
     attribute::listener::{Client, Kind, Refusals},
     clock::Clock,
     diagnose::{Verdict, inbound::only_client},
     net,
     record::{
-        Confidence, Drop, Endpoint, Event, Failure, Family, Holder, Listener, Process, Reset,
-        Socket, Timing,
+        Confidence, Drop, Endpoint, Event, Failure, Family, Holder, Listener, Reset, Socket, Timing,
     },
 };
-
-/// Who holds a listener.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Held {
-    /// The one that is named.
-    pub process: Option<Process>,
-    /// All of them, where they are several.
-    pub holders: Vec<Holder>,
-    /// Why none is named, or one of several.
-    pub missing: Option<String>,
-}
 
 /// `AF_INET6` (`include/linux/socket.h`).
 const AF_INET6: u16 = 10;
