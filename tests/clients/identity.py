@@ -126,6 +126,19 @@ def passed(stay):
     truth(port, pid=pid, comm="receiver", role="acceptor")
 
 
+def own_program():
+    """Executable and command line."""
+    with open("/proc/self/cmdline", encoding="utf-8") as file:
+        words = file.read().split("\0")[:-1]
+    return {"exe": os.readlink("/proc/self/exe"), "cmdline": " ".join(words)}
+
+
+def many_die():
+    """One after the other: each runs what its parent does."""
+    for _ in range(30):
+        dies(lambda: os._exit(0))
+
+
 def dies(how):
     """Ends at the failure, and so closes."""
     sock, port = listen()
@@ -140,7 +153,7 @@ def dies(how):
     connect_and_abort(port)
     os.waitpid(pid, 0)
     group = {} if own_group() == "/" else {"cgroup": own_group()}
-    truth(port, pid=pid, comm="mayfly", role="acceptor", **group)
+    truth(port, pid=pid, comm="mayfly", role="acceptor", **own_program(), **group)
 
 
 def refused_and_gone():
@@ -341,6 +354,7 @@ STORIES = {
     "passed-and-kept": lambda: passed(1),
     "exits": lambda: dies(lambda: os._exit(1)),
     "is-killed": lambda: dies(lambda: os.kill(os.getpid(), signal.SIGKILL)),
+    "many-die": many_die,
     "refused-and-gone": refused_and_gone,
     "threads": threads,
     "pid-namespace": pid_namespace,

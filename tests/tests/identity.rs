@@ -119,6 +119,7 @@ fn each_story_names_the_right_process() {
         "passed-and-kept",
         "exits",
         "is-killed",
+        "many-die",
         "refused-and-gone",
         "threads",
         "pid-namespace",

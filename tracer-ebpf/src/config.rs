@@ -213,6 +213,10 @@ absent_by_default! {
         pub kernfs_id,
         /// `task_struct.mm`.
         pub task_mm,
+        /// `task_struct.active_mm`.
+        pub task_active_mm,
+        /// `task_struct.parent_exec_id`.
+        pub task_parent_exec_id,
         /// `pid.level`.
         pub pid_level,
         /// `pid.numbers`.
@@ -223,6 +227,10 @@ absent_by_default! {
         pub upid_nr,
         /// `mm_struct.arg_start`.
         pub mm_arg_start,
+        /// `mm_struct.start_code`.
+        pub mm_start_code,
+        /// `mm_struct.start_stack`.
+        pub mm_start_stack,
         /// `mm_struct.arg_end`.
         pub mm_arg_end,
         /// `mm_struct.exe_file`.

@@ -74,6 +74,10 @@ wire! {
         pub started_ns: u64,
         /// How often it has called `exec` (`task_struct.self_exec_id`).
         pub exec_id: u64,
+        /// Where it had given up its memory by then, and has not called `exec` since its parent forked it:
+        /// `arg_start`, `start_code` and `start_stack` of that memory, by which its parent is known to
+        /// run the same program. Else 0.
+        pub image: [u64; 3],
         /// Thread-group id, initial pid namespace.
         pub tgid: u32,
         /// Parent's thread-group id, initial pid namespace.

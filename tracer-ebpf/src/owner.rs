@@ -61,6 +61,7 @@ static NOTHING: Known = Known {
         },
         started_ns: 0,
         exec_id: 0,
+        image: [0; 3],
         tgid: 0,
         ppid: 0,
         ns_tgid: 0,
@@ -193,10 +194,15 @@ pub(crate) unsafe fn holder(to: *mut Owner, leader: u64) {
 
 #[inline(always)]
 fn exec_id(leader: u64) -> u64 {
+    exec_id_at(leader, layout!(task_self_exec_id))
+}
+
+#[inline(always)]
+fn exec_id_at(leader: u64, offset: u32) -> u64 {
     if layout!(task_self_exec_id_size) == 8 {
-        read(leader, layout!(task_self_exec_id))
+        read(leader, offset)
     } else {
-        read::<u32>(leader, layout!(task_self_exec_id)) as u64
+        read::<u32>(leader, offset) as u64
     }
 }
 
@@ -262,11 +268,32 @@ fn take_identity(owner: &Owner, leader: u64) -> u32 {
     process.ppid = read(read(leader, layout!(task_real_parent)), layout!(task_tgid));
     process.ns_tgid = ns_tgid(leader);
     let mm: u64 = read(leader, layout!(task_mm));
-    take_command_line(process, mm);
-    take_executable(process, mm);
+    if mm == 0 {
+        take_image(process, leader);
+    } else {
+        take_command_line(process, mm);
+        take_executable(process, mm);
+    }
     process.started_ns = owner.started_ns;
     process.exec_id = owner.exec_id;
     1
+}
+
+/// A process that ends gives up its memory before its descriptors (`do_exit`, `kernel/exit.c`); what
+/// described it is still there, as the memory that the CPU uses meanwhile.
+#[inline(always)]
+fn take_image(process: &mut Process, leader: u64) {
+    let parent: u64 = read(leader, layout!(task_real_parent));
+    let since = exec_id(leader);
+    if since != exec_id_at(leader, layout!(task_parent_exec_id)) || since != exec_id(parent) {
+        return;
+    }
+    let mm: u64 = read(leader, layout!(task_active_mm));
+    process.image = [
+        read(mm, layout!(mm_arg_start)),
+        read(mm, layout!(mm_start_code)),
+        read(mm, layout!(mm_start_stack)),
+    ];
 }
 
 /// The process id in its own (innermost) pid namespace.

@@ -19,21 +19,45 @@ pub fn identity(tgid: u32, started_ns: u64) -> Option<Identity> {
     let identity = Identity {
         comm: Some(stat.comm),
         ns_pid: innermost.and_then(|pid| u32::try_from(pid).ok()),
-        exe: process
-            .exe()
-            .ok()
-            .map(|path| path.to_string_lossy().into_owned()),
-        cmdline: process
-            .cmdline()
-            .ok()
-            .filter(|line| !line.is_empty())
-            .map(|line| line.join(" ")),
+        exe: executable(&process),
+        cmdline: command_line(&process),
         ppid: u32::try_from(stat.ppid).ok(),
         cgroup: cgroup(&process),
     };
     // A process that is ending has left its control group for the root already.
     let still = process.stat().ok()?;
     (!matches!(still.state, 'Z' | 'X') && still.starttime == stat.starttime).then_some(identity)
+}
+
+/// What a process runs that has the very memory layout that `image` says, as the kernel's randomness
+/// gives it to a process and its forks only: executable and command line.
+#[must_use]
+pub fn of_image(tgid: u32, image: [u64; 3]) -> Option<Identity> {
+    let process = Process::new(tgid.try_into().ok()?).ok()?;
+    let is_it = || {
+        let stat = process.stat().ok()?;
+        let here = [stat.arg_start?, stat.startcode, stat.startstack];
+        (here == image && !image.contains(&0)).then_some(())
+    };
+    is_it()?;
+    let identity = Identity {
+        exe: executable(&process),
+        cmdline: command_line(&process),
+        ..Identity::default()
+    };
+    // It has not called exec meanwhile.
+    is_it()?;
+    Some(identity)
+}
+
+fn executable(process: &Process) -> Option<String> {
+    let path = process.exe().ok()?;
+    Some(path.to_string_lossy().into_owned())
+}
+
+fn command_line(process: &Process) -> Option<String> {
+    let line = process.cmdline().ok()?;
+    (!line.is_empty()).then(|| line.join(" "))
 }
 
 /// False where a pid is another process's by now than the one that started then (nanoseconds since boot;
@@ -117,6 +141,21 @@ mod tests {
                 .map(|&(number, path)| (number, path.to_owned()));
             assert_eq!(best(paths.collect()).as_deref(), expected);
         }
+    }
+
+    #[test]
+    fn a_program_is_known_by_its_layout_in_memory() {
+        let stat = Process::myself().unwrap().stat().unwrap();
+        let image = [stat.arg_start.unwrap(), stat.startcode, stat.startstack];
+        let pid = std::process::id();
+        let identity = of_image(pid, image).unwrap();
+        assert_eq!(
+            identity.exe.unwrap(),
+            std::env::current_exe().unwrap().to_string_lossy()
+        );
+        assert!(identity.cmdline.is_some());
+        assert_eq!(of_image(pid, [image[0] + 16, image[1], image[2]]), None);
+        assert_eq!(of_image(pid, [0; 3]), None);
     }
 
     #[test]

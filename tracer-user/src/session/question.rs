@@ -7,7 +7,7 @@ use tracer_ebpf::{
 
 use super::Session;
 use crate::{
-    attribute::{self, is_open},
+    attribute::{self, Identity, is_open},
     decode::Event,
     enrich::process,
 };
@@ -15,7 +15,7 @@ use crate::{
 /// What to ask.
 pub(super) enum Question {
     /// What `/proc` says of a process.
-    Identity { tgid: u32, started_ns: u64 },
+    Identity(Newcomer),
     /// The same of one that holds sockets, unless it is known already.
     Holder(Owner),
     /// What the route lookup says.
@@ -24,14 +24,25 @@ pub(super) enum Question {
     Owner(Box<State>),
 }
 
+/// A process that is heard of for the first time.
+pub(super) struct Newcomer {
+    tgid: u32,
+    started_ns: u64,
+    ppid: u32,
+    /// As in [`event::Process::image`].
+    image: [u64; 3],
+}
+
 impl Question {
     /// What an event gives rise to.
     pub(super) fn about(event: &Event) -> Option<Self> {
         match event {
-            Event::Process(process) => Some(Self::Identity {
+            Event::Process(process) => Some(Self::Identity(Newcomer {
                 tgid: process.tgid,
                 started_ns: process.started_ns,
-            }),
+                ppid: process.ppid,
+                image: process.image,
+            })),
             Event::Holder(event::Holder { owner, .. }) => Some(Self::Holder(*owner)),
             Event::Listening(listening) if listening.how != how::ENDED => {
                 Some(Self::Holder(listening.owner))
@@ -51,7 +62,7 @@ impl Session {
     /// Asks, and takes the answer.
     pub(super) fn ask(&mut self, question: Question) {
         match question {
-            Question::Identity { tgid, started_ns } => self.identify(tgid, started_ns),
+            Question::Identity(newcomer) => self.identify_newcomer(&newcomer),
             Question::Holder(owner) => self.identify_holder(&owner),
             Question::Route(unsent) => self.ask_route(&unsent),
             Question::Owner(state) => {
@@ -60,6 +71,24 @@ impl Session {
                 }
                 self.streams.failed(state);
             }
+        }
+    }
+
+    /// One that was ending when it was heard of runs what its parent runs, where it shows that.
+    fn identify_newcomer(&mut self, it: &Newcomer) {
+        let own = process::identity(it.tgid, it.started_ns);
+        let known = own.as_ref().is_some_and(|own| own.exe.is_some());
+        let parents = || process::of_image(it.ppid, it.image);
+        let identity = match (if known { None } else { parents() }, own) {
+            (Some(parents), own) => Some(Identity {
+                exe: parents.exe,
+                cmdline: parents.cmdline,
+                ..own.unwrap_or_default()
+            }),
+            (None, own) => own,
+        };
+        if let Some(identity) = identity {
+            self.tracker.identify(it.tgid, it.started_ns, identity);
         }
     }
 
