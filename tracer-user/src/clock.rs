@@ -85,9 +85,58 @@ pub fn time_of_day(rfc3339: &str, zone: &TimeZone) -> String {
 /// (the years 1677 to 2262).
 #[must_use]
 pub fn utc_ns(rfc3339: &str) -> Option<i64> {
+    if let Some(ns) = own_ns(rfc3339.as_bytes()) {
+        return Some(ns);
+    }
     let time: Timestamp = rfc3339.parse().ok()?;
     i64::try_from(time.as_nanosecond()).ok()
 }
+
+/// As [`utc_ns`], ten times as fast, of times as [`rfc3339`] writes them since 1970: reports read
+/// millions.
+fn own_ns(text: &[u8]) -> Option<i64> {
+    const SHAPE: &[u8; 30] = b"0000-00-00T00:00:00.000000000Z";
+    let text: &[u8; 30] = text.try_into().ok()?;
+    let fits = text.iter().zip(SHAPE).all(|(byte, &shape)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        _ => *byte == shape,
+    });
+    if !fits {
+        return None;
+    }
+    let number = |digits: &[u8]| {
+        let add = |number, &digit: &u8| number * 10 + i64::from(digit - b'0');
+        digits.iter().fold(0, add)
+    };
+    let (year, month, day) = (
+        number(&text[..4]),
+        number(&text[5..7]),
+        number(&text[8..10]),
+    );
+    let (hour, minute, second) = (
+        number(&text[11..13]),
+        number(&text[14..16]),
+        number(&text[17..19]),
+    );
+    // Every month has 28 days; what is rarer is left to others.
+    let common = (1970..2262).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=28).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
+    common.then(|| {
+        // From March, so that a leap day is the last one of a year.
+        let (year, month) = (year - i64::from(month < 3), (month + 9) % 12);
+        let leap_days = year / 4 - year / 100 + year / 400;
+        let days = year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - DAYS_TO_1970;
+        let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+        seconds * 1_000_000_000 + number(&text[20..29])
+    })
+}
+
+/// Days from March 1st of the year 0 to 1970.
+const DAYS_TO_1970: i64 = 719_468;
 
 /// RFC 3339 with nanoseconds, UTC, of nanoseconds since 1970.
 #[must_use]
@@ -123,6 +172,37 @@ mod tests {
         };
         assert_eq!(clock.utc(123_456_789), "2026-11-23T18:31:02.123456789Z");
         assert_eq!(clock.utc(0), "2026-11-23T18:31:02.000000000Z");
+    }
+
+    #[test]
+    fn own_times_are_read_as_jiff_reads_them() {
+        let by_jiff = |text: &str| {
+            let time: Option<Timestamp> = text.parse().ok();
+            time.and_then(|time| i64::try_from(time.as_nanosecond()).ok())
+        };
+        // Days of all years that 64 bits hold, at times that differ.
+        for day in (-106_700_i64..106_700).step_by(3) {
+            let ns = day * 86_400_000_000_000 + day.abs() * 7_919_999_999 % 86_400_000_000_000;
+            let text = utc_text(ns);
+            assert_eq!(utc_ns(&text), Some(ns), "{text}");
+            let own = own_ns(text.as_bytes());
+            assert!(own.is_none_or(|own| own == ns), "{text}: {own:?}");
+        }
+        assert!(own_ns(b"2026-11-24T23:59:59.999999999Z").is_some());
+        for text in [
+            "2026-02-29T00:00:00.000000000Z",
+            "2026-11-24T24:00:00.000000000Z",
+            "2026-11-24T23:60:00.000000000Z",
+            "2026-11-24T23:59:60.000000000Z",
+            "2026-13-01T00:00:00.000000000Z",
+            "2026-00-01T00:00:00.000000000Z",
+            "2026-11-00T00:00:00.000000000Z",
+            "1970-01-01T00:00:00.00000000-Z",
+            "1970-01-01 00:00:00.000000000Z",
+            "2026-11-24T23:59:59Z",
+        ] {
+            assert_eq!(utc_ns(text), by_jiff(text), "{text}");
+        }
     }
 
     #[test]

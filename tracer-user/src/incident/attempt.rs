@@ -1,9 +1,8 @@
 //! What grouping wants to know of an attempt.
 
-use std::{
-    hash::{BuildHasher, Hash},
-    net::IpAddr,
-};
+use std::{hash::Hash as _, net::IpAddr};
+
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use crate::{
     clock::utc_ns,
@@ -111,7 +110,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// What makes failures alike, as a number that differs for all that are not.
-    pub(super) fn fingerprint(&self, seeds: &[impl BuildHasher; 2]) -> u128 {
+    pub(super) fn fingerprint(&self, seed: &SipHasher13) -> u128 {
         // The container, else the unit, else the executable.
         let who = self.who.map(|who| {
             let place = match (who.container, who.unit) {
@@ -122,8 +121,9 @@ impl<'a> Attempt<'a> {
             (who.comm, place)
         });
         let alike = (self.destination, self.cause, self.stuck_on, who);
-        let [high, low] = [0, 1].map(|nth| u128::from(seeds[nth].hash_one(alike)));
-        high << 64 | low
+        let mut hasher = *seed;
+        alike.hash(&mut hasher);
+        hasher.finish128().as_u128()
     }
 }
 

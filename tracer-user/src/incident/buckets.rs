@@ -34,6 +34,16 @@ impl Buckets {
 
     /// Adds to the bucket of a time, in nanoseconds since 1970.
     pub fn add(&mut self, utc_ns: i64, count: u64) {
+        let at = utc_ns.div_euclid(self.width_ns());
+        let there = at.checked_sub(self.start).map(usize::try_from);
+        match there {
+            Some(Ok(place)) if place < self.counts.len() => self.counts[place] += count,
+            _ => self.make_room(utc_ns, count),
+        }
+    }
+
+    /// Adds to a bucket that there is not yet.
+    fn make_room(&mut self, utc_ns: i64, count: u64) {
         loop {
             let at = utc_ns.div_euclid(self.width_ns());
             if self.counts.is_empty() {

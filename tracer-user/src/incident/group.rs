@@ -8,6 +8,8 @@ use crate::{
     record::{Confidence, Direction, Failure, Incident, IncidentState, Process, Severity},
 };
 
+/// Length of a day, nanoseconds.
+pub(super) const DAY_NS: i64 = 86_400_000_000_000;
 /// Buckets of an incident's rate.
 const BUCKETS: usize = 60;
 /// Pids that are told.
@@ -20,8 +22,8 @@ const IDS: usize = 8;
 /// Failures that are alike: an incident, or what may become one.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// `F-YYYYMMDD-NNN`.
-    pub id: String,
+    day: i64,
+    number: u32,
     /// Its number among all groups of its tracker.
     pub serial: u64,
     /// The first failure, nanoseconds since 1970.
@@ -47,18 +49,20 @@ pub struct Group {
     stuck_on: Option<Box<str>>,
     confidence: Confidence,
     /// Of samples that a surer one replaced, the first process.
-    process: Option<Process>,
+    process: Option<Box<Process>>,
     pids: Vec<u32>,
-    distinct_pids: HashSet<u32>,
+    further_pids: HashSet<u32>,
     ids: Vec<String>,
     worst: Standing,
     successes_known: bool,
 }
 
 impl Group {
-    pub(super) fn new(id: String, serial: u64, attempt: &Attempt<'_>) -> Self {
+    /// The incident of a day (since 1970) that has a number.
+    pub(super) fn new(day: i64, number: u32, serial: u64, attempt: &Attempt<'_>) -> Self {
         Self {
-            id,
+            day,
+            number,
             serial,
             first_ns: attempt.utc_ns,
             last_ns: attempt.utc_ns,
@@ -76,7 +80,7 @@ impl Group {
             confidence: attempt.confidence,
             process: None,
             pids: Vec::new(),
-            distinct_pids: HashSet::new(),
+            further_pids: HashSet::new(),
             ids: Vec::new(),
             worst: Standing::default(),
             successes_known: false,
@@ -93,12 +97,8 @@ impl Group {
         if self.ids.len() < IDS {
             self.ids.push(attempt.id.to_owned());
         }
-        if let Some(who) = attempt.who
-            && self.distinct_pids.len() < DISTINCT_PIDS
-            && self.distinct_pids.insert(who.pid)
-            && self.pids.len() < PIDS
-        {
-            self.pids.push(who.pid);
+        if let Some(who) = attempt.who {
+            self.add_pid(who.pid);
         }
         if self.sample.is_none() || attempt.confidence > self.confidence {
             self.confidence = self.confidence.max(attempt.confidence);
@@ -107,9 +107,24 @@ impl Group {
                 && self.process.is_none()
             {
                 let read = replaced.read();
-                self.process = read.and_then(|failure| failure.process.clone());
+                self.process = read.and_then(|failure| failure.process.clone().map(Box::new));
             }
         }
+    }
+
+    fn add_pid(&mut self, pid: u32) {
+        if self.pids.contains(&pid) {
+            return;
+        }
+        if self.pids.len() < PIDS {
+            self.pids.push(pid);
+        } else if self.distinct_pids() < DISTINCT_PIDS {
+            self.further_pids.insert(pid);
+        }
+    }
+
+    fn distinct_pids(&self) -> usize {
+        self.pids.len() + self.further_pids.len()
     }
 
     /// Judges how bad it is by how its destination stands. True where it became worse.
@@ -141,6 +156,14 @@ impl Group {
         worse
     }
 
+    /// `F-YYYYMMDD-NNN`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let midnight = utc_text(self.day.saturating_mul(DAY_NS));
+        let day = midnight.split('T').next().unwrap_or_default();
+        format!("F-{}-{:03}", day.replace('-', ""), self.number)
+    }
+
     /// Cause code.
     #[must_use]
     pub fn cause(&self) -> &str {
@@ -164,12 +187,12 @@ impl Group {
     pub fn record(&self, utc_ns: i64) -> Incident {
         let sample = self.sample.as_ref().and_then(Sample::read);
         let sample = sample.as_deref();
-        let process = self.process.as_ref();
+        let process = self.process.as_deref();
         let process = process.or_else(|| sample?.process.as_ref());
         let end = Some(self.destination.end);
         let outbound = self.destination.direction == Direction::Outbound;
         Incident {
-            id: self.id.clone(),
+            id: self.id(),
             time: utc_text(utc_ns),
             state: if self.closed {
                 IncidentState::Closed
@@ -194,7 +217,7 @@ impl Group {
                 .unwrap_or_default(),
             process: process.cloned(),
             pids: self.pids.clone(),
-            processes: self.distinct_pids.len() as u64,
+            processes: self.distinct_pids() as u64,
             remote: end.filter(|_| outbound),
             local: end.filter(|_| !outbound),
             netns: self.netns,
@@ -210,7 +233,7 @@ impl Group {
         let Some(sample) = sample else {
             return format!("{} at {}", self.cause, self.destination.end);
         };
-        let many = match self.distinct_pids.len() {
+        let many = match self.distinct_pids() {
             0 | 1 => return sample.summary.clone(),
             DISTINCT_PIDS => format!("{DISTINCT_PIDS} processes or more"),
             many => format!("{many} processes"),

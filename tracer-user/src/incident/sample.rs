@@ -10,7 +10,7 @@ pub enum Sample {
     /// The record.
     Record(Box<Failure>),
     /// Its line of JSON.
-    Line(Box<[u8]>),
+    Line(Vec<u8>),
 }
 
 impl Sample {

@@ -273,18 +273,18 @@ fn live_and_offline_group_alike() {
     let told = live.finish();
     let news: Vec<_> = offline
         .iter()
-        .map(|group| (group.id.as_str(), group.count))
+        .map(|group| (group.id(), group.count))
         .collect();
     assert_eq!(
         news,
         [
-            ("F-20261123-001", 3),
-            ("F-20261123-002", 2),
-            ("F-20261123-003", 1)
+            ("F-20261123-001".to_owned(), 3),
+            ("F-20261123-002".to_owned(), 2),
+            ("F-20261123-003".to_owned(), 1)
         ]
     );
     assert_eq!(told.len(), 1, "live, what is over is forgotten");
-    assert_eq!(told[0].id, "F-20261123-003");
+    assert_eq!(told[0].id(), "F-20261123-003");
 }
 
 #[test]

@@ -1,17 +1,21 @@
 //! Takes failures together, and judges how bad that is.
 
-use std::{collections::BTreeMap, hash::RandomState, num::NonZeroUsize};
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher as _, RandomState},
+    num::NonZeroUsize,
+};
 
 use lru::LruCache;
+use siphasher::sip128::SipHasher13;
 
 use super::{
-    Attempt, Destination, Group, Sample, Thresholds, attempt, nanos,
+    Attempt, Destination, Group, Sample, Thresholds, attempt,
+    group::DAY_NS,
+    nanos,
     share::{Share, Standing},
 };
-use crate::{
-    clock::utc_text,
-    record::{Connection, Failure, Incident, Severity},
-};
+use crate::record::{Connection, Failure, Incident, Severity};
 
 /// Destinations whose share is followed; the one that was quiet longest goes.
 const DESTINATIONS: usize = 16_384;
@@ -23,11 +27,13 @@ const ANNOUNCED_AT: u64 = 2;
 /// Groups failures, in about the order of their times.
 pub struct Tracker {
     limits: Thresholds,
-    seeds: [RandomState; 2],
+    /// Nobody outside knows it: no two failures can be made to look alike.
+    seed: SipHasher13,
     /// Touched last is last.
     open: LruCache<u128, Group>,
     destinations: LruCache<Destination, Share>,
-    numbers: BTreeMap<String, u32>,
+    /// How many incidents there were by day, since 1970.
+    numbers: BTreeMap<i64, u32>,
     serial: u64,
     successes_known: bool,
     now_ns: i64,
@@ -57,7 +63,7 @@ impl Tracker {
         let most = usize::try_from(limits.max_incidents).unwrap_or(usize::MAX);
         Self {
             limits,
-            seeds: [RandomState::new(), RandomState::new()],
+            seed: SipHasher13::new_with_keys(random(), random()),
             open: LruCache::new(size(most)),
             destinations: LruCache::new(size(DESTINATIONS)),
             numbers: BTreeMap::new(),
@@ -106,11 +112,11 @@ impl Tracker {
             self.share(attempt.destination)
                 .failed(attempt.utc_ns, attempt.start_ns, known, &limits)
         };
-        let key = attempt.fingerprint(&self.seeds);
+        let key = attempt.fingerprint(&self.seed);
         if !self.open.contains(&key) {
-            let id = self.next_id(attempt.utc_ns);
+            let (day, number) = self.next_number(attempt.utc_ns);
             self.serial += 1;
-            let group = Group::new(id, self.serial, attempt);
+            let group = Group::new(day, number, self.serial, attempt);
             if let Some((_, evicted)) = self.open.push(key, group) {
                 self.close(evicted);
             }
@@ -193,18 +199,17 @@ impl Tracker {
             .get_or_insert_mut(destination, Share::default)
     }
 
-    fn next_id(&mut self, utc_ns: i64) -> String {
-        let text = utc_text(utc_ns);
-        let day: String = text
-            .chars()
-            .take_while(|&c| c != 'T')
-            .filter(|&c| c != '-')
-            .collect();
+    fn next_number(&mut self, utc_ns: i64) -> (i64, u32) {
+        let day = utc_ns.div_euclid(DAY_NS);
         if self.numbers.len() >= DAYS && !self.numbers.contains_key(&day) {
             self.numbers.pop_first();
         }
-        let number = self.numbers.entry(day.clone()).or_default();
+        let number = self.numbers.entry(day).or_default();
         *number += 1;
-        format!("F-{day}-{number:03}")
+        (day, *number)
     }
+}
+
+fn random() -> u64 {
+    RandomState::new().hash_one(())
 }

@@ -1,39 +1,31 @@
 //! Reads traces and counts: one pass, in bounded memory.
 
-use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
-    hash::{BuildHasher as _, RandomState},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     ends::may_be_turned_away,
+    host::Host,
     model::{ByConfidence, Source},
+    seen::Seen,
     table::{Causes, Counter, Tally},
     view::{ConnectionView, FailureView},
     window::Window,
 };
 use crate::{
-    clock::utc_ns,
+    clock::{utc_ns, utc_text},
     filter::Filter,
-    incident::{Attempt, Destination, Group, Sample, Thresholds, Tracker},
+    incident::{Attempt, Destination, Thresholds},
     join::End,
-    record::{Counters, Direction, Header, Ledger, Severity, Socket, Trailer},
+    record::{Counters, Direction, Header, Ledger, Socket, Trailer},
     trace::{Fault, Kind, Line, Reader},
 };
 
 /// Buckets of the timeline.
 pub(super) const TIMELINE_BUCKETS: usize = 240;
-/// Incidents that are kept whole: beyond twice as many, the least important are only counted.
-const INCIDENTS: usize = 2000;
-/// A record that is longer is counted, but stands for no incident.
-const SAMPLE_BYTES: usize = 65_536;
 /// Ends of connections that are kept, to join them with their other ones.
 const ENDS: usize = 500_000;
 /// Counters that are added up: some 300 in each namespace.
 const COUNTERS: usize = 65_536;
-/// Records that are remembered, to know one that comes again.
-const REMEMBERED: usize = 1 << 20;
 /// A record that is so much older than the newest one before it is out of order, nanoseconds.
 /// Verdicts wait for their evidence, and processors interleave: all that is far below.
 const DISORDER_NS: i64 = 60_000_000_000;
@@ -83,21 +75,12 @@ pub struct Collector {
     seen: Seen,
 }
 
-/// A host, since its boot.
-pub(super) struct Host {
-    pub(super) name: Option<String>,
-    boot_id: Option<String>,
-    tracker: Option<Tracker>,
-    /// By index of the cause.
-    pub(super) tallies: Vec<Tally>,
-    pub(super) groups: Vec<Group>,
-    pub(super) groups_left_out: u64,
-}
-
 /// Where in which trace the reading is.
 struct Place {
     host: usize,
     begun_ns: Option<i64>,
+    last_ns: Option<i64>,
+    /// Of the failures.
     newest_ns: i64,
     ended: bool,
 }
@@ -135,6 +118,7 @@ impl Collector {
         let mut place = Place {
             host: usize::MAX,
             begun_ns: None,
+            last_ns: None,
             newest_ns: i64::MIN,
             ended: false,
         };
@@ -158,6 +142,7 @@ impl Collector {
                 break;
             }
         }
+        source.ended = place.last_ns.map(utc_text);
         source.records = reader.records();
         source.cut_short = reader.problems().count(Fault::CutShort) > 0;
         source.problems = reader.problems().summary();
@@ -175,7 +160,7 @@ impl Collector {
             Kind::Failure => {
                 let view: FailureView<'_> = line.parse().map_err(bad)?;
                 source.failures += 1;
-                let utc_ns = self.time(&view.time, place, source)?;
+                let utc_ns = self.time(&view.time, place)?;
                 if place.ended {
                     return Ok(());
                 }
@@ -185,7 +170,7 @@ impl Collector {
             }
             Kind::Connection => {
                 let view: ConnectionView<'_> = line.parse().map_err(bad)?;
-                self.time(&view.time, place, source)?;
+                self.time(&view.time, place)?;
                 if place.ended {
                     return Ok(());
                 }
@@ -195,19 +180,19 @@ impl Collector {
             }
             Kind::Counters => {
                 let counters: Counters = line.parse().map_err(bad)?;
-                let utc_ns = self.time(&counters.time, place, source)?;
+                let utc_ns = self.time(&counters.time, place)?;
                 self.counters(counters, utc_ns, place.host);
                 Ok(())
             }
             Kind::Ledger => {
                 let ledger: Ledger = line.parse().map_err(bad)?;
-                self.time(&ledger.time, place, source)?;
+                self.time(&ledger.time, place)?;
                 source.ledger = Some(ledger);
                 Ok(())
             }
             Kind::Trailer => {
                 let trailer: Trailer = line.parse().map_err(bad)?;
-                self.time(&trailer.time, place, source)?;
+                self.time(&trailer.time, place)?;
                 source.ledger = Some(trailer.ledger);
                 Ok(())
             }
@@ -218,18 +203,11 @@ impl Collector {
     }
 
     /// A record's time; notes it as the trace's last.
-    fn time(
-        &mut self,
-        text: &str,
-        place: &mut Place,
-        source: &mut Source,
-    ) -> Result<i64, (Fault, String)> {
+    fn time(&mut self, text: &str, place: &mut Place) -> Result<i64, (Fault, String)> {
         let Some(utc_ns) = utc_ns(text) else {
             return Err((Fault::BadRecord, "its time is no time".to_owned()));
         };
-        if source.ended.as_deref().is_none_or(|ended| ended < text) {
-            source.ended = Some(text.to_owned());
-        }
+        place.last_ns = place.last_ns.max(Some(utc_ns));
         let begun = *place.begun_ns.get_or_insert(utc_ns);
         if let Some(window) = &mut self.options.window {
             window.settle(begun);
@@ -273,7 +251,7 @@ impl Collector {
             && options.count.is_none_or(|most| self.failures < most);
         let host = place.host;
         let attempt = view.attempt(utc_ns, wanted);
-        let group = self.group(host, &attempt, line);
+        let group = self.hosts[host].failed(&attempt, line);
         let isn = view.tcp.as_ref().and_then(|tcp| tcp.isn);
         if let Some(end) = self.kept_end(host, view.direction, &view.socket, isn) {
             self.ends.push(End {
@@ -342,20 +320,6 @@ impl Collector {
         Some(End { isn, ..end })
     }
 
-    /// The number of its group.
-    fn group(&mut self, host: usize, attempt: &Attempt<'_>, line: &Line<'_>) -> Option<u64> {
-        let tracker = self.hosts[host].tracker.as_mut()?;
-        let serial = tracker.observe(attempt, || {
-            let small = line.json.len() <= SAMPLE_BYTES;
-            small.then(|| Sample::Line(line.json.into()))
-        });
-        let closed = tracker.take_closed();
-        if !closed.is_empty() {
-            self.hosts[host].keep(closed);
-        }
-        Some(serial)
-    }
-
     fn connection(&mut self, view: &ConnectionView<'_>, host: usize) {
         self.successes_known = true;
         if &*view.outcome == "abandoned" {
@@ -363,8 +327,8 @@ impl Collector {
         }
         let destination = Destination::of(view.direction, &view.socket);
         let start_ns = view.timing.start_ns().or_else(|| utc_ns(&view.time));
-        if let (Some(start_ns), Some(tracker)) = (start_ns, self.hosts[host].tracker.as_mut()) {
-            tracker.succeeded(start_ns, destination);
+        if let Some(start_ns) = start_ns {
+            self.hosts[host].succeeded(start_ns, destination);
         }
         let isn = view.tcp.as_ref().and_then(|tcp| tcp.isn);
         if let Some(start_ns) = start_ns
@@ -384,55 +348,14 @@ impl Collector {
 
     /// The host that a trace comes from. Traces without a header come from hosts of their own.
     fn host(&mut self, header: Option<&Header>) -> usize {
-        let known = header.and_then(|header| {
-            self.hosts.iter().position(|host| {
-                host.boot_id.as_ref() == Some(&header.boot_id)
-                    && host.name.as_ref() == Some(&header.host)
-            })
-        });
+        let known = header.and_then(|header| self.hosts.iter().position(|host| host.is_of(header)));
         known.unwrap_or_else(|| {
             let with_all = header.is_some_and(|it| it.command_line.iter().any(|it| it == "--all"));
             self.successes_known |= with_all;
-            self.hosts.push(Host {
-                name: header.map(|header| header.host.clone()),
-                boot_id: header.map(|header| header.boot_id.clone()),
-                tracker: Some(Tracker::offline(self.options.thresholds, with_all)),
-                tallies: Vec::new(),
-                groups: Vec::new(),
-                groups_left_out: 0,
-            });
+            self.hosts.push(Host::new(header, with_all, &self.options));
             self.hosts.len() - 1
         })
     }
-}
-
-impl Host {
-    /// Keeps groups that the report is about, as long as they are not too many.
-    fn keep(&mut self, groups: Vec<Group>) {
-        self.groups
-            .extend(groups.into_iter().filter(|group| group.wanted > 0));
-        if self.groups.len() > 2 * INCIDENTS {
-            self.groups.sort_by_key(importance);
-            self.groups_left_out += (self.groups.len() - INCIDENTS) as u64;
-            self.groups.truncate(INCIDENTS);
-        }
-    }
-
-    /// Closes what is left.
-    pub(super) fn finish(&mut self) {
-        if let Some(tracker) = self.tracker.take() {
-            self.keep(tracker.finish());
-        }
-        self.groups.sort_by_key(importance);
-        let beyond = self.groups.len().saturating_sub(INCIDENTS);
-        self.groups_left_out += beyond as u64;
-        self.groups.truncate(INCIDENTS);
-    }
-}
-
-/// The worst first; of equal ones the earliest.
-fn importance(group: &Group) -> (std::cmp::Reverse<Severity>, i64) {
-    (std::cmp::Reverse(group.severity), group.first_ns)
 }
 
 fn note_header(source: &mut Source, header: Option<Header>) {
@@ -453,34 +376,9 @@ fn process_name(attempt: &Attempt<'_>) -> String {
     match (who.container, who.unit, who.exe) {
         (Some(container), ..) => {
             let short = container.get(..12).unwrap_or(container);
-            format!("{} (container {short})", who.comm)
+            [who.comm, " (container ", short, ")"].concat()
         }
-        (None, Some(unit), _) => format!("{} ({unit})", who.comm),
-        (None, None, Some(exe)) => format!("{} ({exe})", who.comm),
+        (None, Some(place), _) | (None, None, Some(place)) => [who.comm, " (", place, ")"].concat(),
         (None, None, None) => who.comm.to_owned(),
-    }
-}
-
-/// Which records were read already.
-#[derive(Default)]
-struct Seen {
-    seed: RandomState,
-    known: HashSet<u64>,
-    order: VecDeque<u64>,
-}
-
-impl Seen {
-    fn is_new(&mut self, host: usize, id: &str) -> bool {
-        let key = self.seed.hash_one((host, id));
-        if !self.known.insert(key) {
-            return false;
-        }
-        if self.order.len() >= REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        self.order.push_back(key);
-        true
     }
 }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::{
-    collect::{Collector, Host, TIMELINE_BUCKETS},
+    collect::{Collector, TIMELINE_BUCKETS},
     ends::{self, Told},
+    host::Host,
     model::{
         BySeverity, CauseCount, Clock, Moved, Overview, Report, Row, SCHEMA, Series, Story, Table,
         Timeline,

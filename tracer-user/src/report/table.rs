@@ -1,6 +1,9 @@
 //! Failures counted by something, in bounded memory.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::Hash,
+};
 
 use super::model::{CauseCount, Row, Table};
 use crate::{clock::utc_text, incident::Buckets};
@@ -147,16 +150,18 @@ impl<K: Eq + Hash + Ord> Counter<K> {
     }
 
     fn row(&mut self, key: K, utc_ns: i64) -> Option<&mut Counts> {
-        if self.rows.len() >= COUNTED && !self.rows.contains_key(&key) {
-            return None;
+        let full = self.rows.len() >= COUNTED;
+        match self.rows.entry(key) {
+            Entry::Occupied(row) => Some(row.into_mut()),
+            Entry::Vacant(_) if full => None,
+            Entry::Vacant(place) => Some(place.insert(Counts {
+                count: 0,
+                first_ns: utc_ns,
+                last_ns: i64::MIN,
+                causes: Vec::new(),
+                came_up: 0,
+            })),
         }
-        Some(self.rows.entry(key).or_insert_with(|| Counts {
-            count: 0,
-            first_ns: utc_ns,
-            last_ns: i64::MIN,
-            causes: Vec::new(),
-            came_up: 0,
-        }))
     }
 
     /// The table, the most failures first. `named` says what a key is called.

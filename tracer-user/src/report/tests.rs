@@ -200,6 +200,25 @@ fn one_incident_may_be_asked_for() {
 }
 
 #[test]
+fn the_most_important_incidents_are_kept_and_the_one_asked_for() {
+    // Of as many as keep the bound busy, the last one has failed three times: critical.
+    let mut failures: Vec<_> = (1..=9000).map(|port| at(0, port)).collect();
+    failures.extend([at(1, 9000), at(2, 9000)]);
+    let all = report(&failures, Options::default());
+    assert_eq!(all.incidents.len(), 2000);
+    assert_eq!(all.overview.incidents_left_out, 7000);
+    assert_eq!(
+        ids(&all)[..2],
+        [("F-20261123-9000", 3), ("F-20261123-001", 1)]
+    );
+    let asked = Options {
+        incident: Some("F-20261123-8500".to_owned()),
+        ..Options::default()
+    };
+    assert_eq!(ids(&report(&failures, asked)), [("F-20261123-8500", 1)]);
+}
+
+#[test]
 fn what_was_read_twice_counts_once() {
     let bytes = lines(&trace(&[at(0, 80), at(1, 80)]));
     let report = report_of(&[bytes.clone(), bytes], Options::default());

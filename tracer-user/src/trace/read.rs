@@ -77,7 +77,9 @@ impl<'a> Line<'a> {
     /// # Errors
     /// What does not fit, in one line: to be told to [`Reader::bad`].
     pub fn parse<T: Deserialize<'a>>(&self) -> Result<T, String> {
-        serde_json::from_slice(self.json).map_err(|why| reason(&why))
+        // Checked at once, and not string by string.
+        let json = std::str::from_utf8(self.json).map_err(|why| format!("not UTF-8: {why}"))?;
+        serde_json::from_str(json).map_err(|why| reason(&why))
     }
 }
 
