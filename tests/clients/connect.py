@@ -18,6 +18,7 @@ import threading
 import time
 
 import md5
+import sandbox
 
 IPPROTO_MPTCP = 262
 
@@ -43,6 +44,7 @@ def arguments():
     parser.add_argument("--fastopen", action="store_true")
     parser.add_argument("--ttl", type=int, help="so many routers at most")
     parser.add_argument("--md5", action="store_true", help="sign with a key that nobody else has")
+    parser.add_argument("--seccomp", help="a filter answers for connect() with this errno")
     parser.add_argument("--meanwhile", help="a command, half a second after the first SYN")
     parser.add_argument("--mapped", action="store_true", help="IPv6 socket, IPv4-mapped address")
     parser.add_argument("--stay", action="store_true", help="stay until killed")
@@ -139,6 +141,8 @@ def run_later(command):
 
 def main():
     args = arguments()
+    if args.seccomp:
+        sandbox.refuse_connect(args.seccomp)
     if args.meanwhile:
         threading.Thread(target=run_later, args=(args.meanwhile,), daemon=True).start()
     if args.kill:

@@ -129,6 +129,17 @@ def take_down(sock):
     go_silent(sock, lambda: subprocess.run("ip link set eth0 down", shell=True, check=True))
 
 
+def lose_device(sock):
+    """As where a container is taken off its network: no device, no address, no route."""
+    go_silent(sock, lambda: subprocess.run("ip link del eth0", shell=True, check=True))
+
+
+def lose_peer(sock):
+    """The same at the other end."""
+    end = "toward-c" if "--serve" in sys.argv else "toward-s"
+    go_silent(sock, lambda: subprocess.run(f"ip -n $router link del {end}", shell=True, check=True))
+
+
 def be_given_up(sock):
     """It is closed with data that nobody acknowledges, beside others like it, at a moment when the
     kernel bears no such connections. The lab knows that limit, which is the whole host's, and puts it
@@ -249,6 +260,8 @@ ENDS = {
     "meets-small-link": meet_small_link,
     "sends-large": send_large,
     "takes-down": take_down,
+    "loses-device": lose_device,
+    "peer-loses-device": lose_peer,
     "is-given-up": be_given_up,
 }
 

@@ -1,4 +1,4 @@
-//! cgroup BPF.
+//! cgroup BPF, and seccomp, which nobody sees.
 
 use super::row::{Block, Count, Local, Row, Sure::*, row};
 use crate::net::Place::*;
@@ -16,6 +16,14 @@ pub(super) fn rows() -> Vec<Row> {
         .block(Block::Connect)
         .local(Local::Unchosen)
         .fails("denied-by-policy", "EPERM", Either),
+        row(
+            "-",
+            "seccomp-denied",
+            "seccomp answers for connect(), which is never called: nothing is told, nobody is blamed",
+        )
+        .client("connect.py $s 8080 --seccomp EACCES", ("s", 8080))
+        .failures(0)
+        .told("EACCES"),
         dropped(
             "51",
             "cgroup-egress",

@@ -98,6 +98,22 @@ fn silent() -> Vec<Row> {
     vec![
         broken(
             "72",
+            "loses-device",
+            "its network namespace loses its device, and with it address and route",
+            "loses-device",
+        )
+        .fails("no-route", "ETIMEDOUT", Likely)
+        .errno_v6("ENETUNREACH"),
+        broken(
+            "72",
+            "peer-loses-device",
+            "the other end's network namespace loses its device, as when a container is removed",
+            "peer-loses-device",
+        )
+        .fails("icmp-unreachable", "ENETUNREACH", Likely)
+        .dropped("IP_INNOROUTES", "", Router, "tuple"),
+        broken(
+            "72",
             "killed-when-closed",
             "ss -K destroys what its process has closed",
             "killed-when-closed",

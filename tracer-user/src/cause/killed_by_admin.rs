@@ -11,7 +11,9 @@ pub(super) static CAUSE: Cause = Cause {
             netlink (ss -K, a network agent) or a BPF program; tcp_abort() sets ECONNABORTED \
             and moves the socket from SYN_SENT to CLOSE. tcpwhy does not name who asked: \
             nothing that the kernel tells ties anybody to the socket, and the task that ran at \
-            that moment is no proof.",
+            that moment is no proof. A network namespace that is removed destroys no socket: \
+            each one holds its namespace. What it loses is its device, and is told as \
+            no-route there, and as silence, icmp-unreachable or no-answer at the other end.",
     files: &["net/ipv4/tcp.c"],
     confirm: &[
         "pgrep -a 'cilium|antrea|netd'    (agents that destroy sockets)",
