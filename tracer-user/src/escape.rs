@@ -9,7 +9,9 @@ use std::borrow::Cow;
 /// backslashes too, stays as it is.
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    // Nearly all is, and that is quickly seen.
+    if text.bytes().all(is_plain) || !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 8);

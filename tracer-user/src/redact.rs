@@ -200,10 +200,18 @@ impl Redactor {
         if let Record::Header(header) = record {
             self.host = Some(header.host.clone()).filter(|host| !host.is_empty());
         }
-        match without_script(record) {
-            Some(record) => self.anything(&record),
-            None => self.anything(record),
-        }
+        let bare = without_script(record);
+        Ok(match bare.as_ref().unwrap_or(record) {
+            Record::Header(header) => Record::Header(self.anything(header)?),
+            Record::Failure(failure) => Record::Failure(self.anything(failure)?),
+            Record::Connection(connection) => Record::Connection(self.anything(connection)?),
+            Record::Event(event) => Record::Event(self.anything(event)?),
+            Record::Incident(incident) => Record::Incident(self.anything(incident)?),
+            Record::Context(context) => Record::Context(self.anything(context)?),
+            Record::Counters(counters) => Record::Counters(self.anything(counters)?),
+            Record::Ledger(ledger) => Record::Ledger(self.anything(ledger)?),
+            Record::Trailer(trailer) => Record::Trailer(self.anything(trailer)?),
+        })
     }
 
     /// Whatever is made of records, and has fields named as theirs.
@@ -227,9 +235,9 @@ impl Redactor {
         serde_json::from_value(value)
     }
 
-    /// A field's name that stays as it is.
+    /// Whether a field's name that has no line in [`FIELDS`] stays as it is.
     fn is_ours(&mut self, name: &str) -> bool {
-        if field(name).is_some() || self.ours.contains(name) {
+        if self.ours.contains(name) {
             return true;
         }
         let stays = text::redact(self, &Names::default(), name) == name;
@@ -263,7 +271,7 @@ impl Redactor {
             }
             Value::String(text) => match holds {
                 Some(Holds::Ours | Holds::Table) => {
-                    names.kept.insert(text.clone());
+                    names.kept.push(text.clone());
                 }
                 // Addresses are known by their form.
                 None | Some(Holds::Address) => {}
@@ -281,11 +289,14 @@ impl Redactor {
         match value {
             value if matches!(holds, Some(Holds::Script)) => *value = Value::Null,
             Value::Object(fields) => {
+                let is_table = matches!(holds, Some(Holds::Table));
+                let mut ours = true;
                 for (name, value) in fields.iter_mut() {
-                    self.replace(value, within(holds, name), names);
+                    let known = field(name);
+                    ours &= is_table || known.is_some() || self.is_ours(name);
+                    self.replace(value, known.or(holds.filter(|_| is_table)), names);
                 }
-                let ours = matches!(holds, Some(Holds::Table));
-                if !ours && !fields.keys().all(|name| self.is_ours(name)) {
+                if !ours {
                     for (name, value) in std::mem::take(fields) {
                         fields.insert(text::redact(self, &Names::default(), &name), value);
                     }

@@ -20,11 +20,15 @@ const PRIVATE: [([u8; 4], u32, [u8; 4]); 5] = [
 /// Public addresses become those of 240.0.0.0/5.
 const PUBLIC: u32 = 0xf000_0000;
 const PUBLIC_BITS: u32 = 27;
+/// So many private IPv4 addresses are remembered.
+const MAX_PRIVATE: usize = 1 << 16;
 /// So many public IPv4 addresses are kept apart for certain.
 const MAX_PUBLIC: usize = 1 << 20;
 
 /// Makes pseudonyms of addresses.
 pub(super) struct Addresses {
+    /// Private addresses that were asked for: each costs as many hashes as it has bits.
+    private: HashMap<u32, u32>,
     /// Public pseudonyms that are taken, and by whom.
     taken: HashMap<u32, u32>,
 }
@@ -32,6 +36,7 @@ pub(super) struct Addresses {
 impl Addresses {
     pub(super) fn new() -> Self {
         Self {
+            private: HashMap::new(),
             taken: HashMap::new(),
         }
     }
@@ -52,11 +57,18 @@ impl Addresses {
             let from = Ipv4Addr::from(from).to_bits();
             if bits >> (32 - len) == from >> (32 - len) {
                 let rest = bits & (u32::MAX >> len);
-                let kept = keep_prefixes(key, bits, rest, 32 - len);
+                let kept = self.private(bits, || keep_prefixes(key, bits, rest, 32 - len));
                 return Ipv4Addr::from_bits(Ipv4Addr::from(to).to_bits() | kept);
             }
         }
         Ipv4Addr::from_bits(PUBLIC | self.public(key, bits))
+    }
+
+    fn private(&mut self, addr: u32, kept: impl FnOnce() -> u32) -> u32 {
+        if self.private.len() >= MAX_PRIVATE {
+            self.private.clear();
+        }
+        *self.private.entry(addr).or_insert_with(kept)
     }
 
     /// 27 bits for 32: where two addresses meet, the later one moves on.

@@ -2,7 +2,7 @@
 //! kept. What comes from outside is what the record names elsewhere, what looks like an address,
 //! and every word that tcpwhy does not say itself.
 
-use std::{collections::HashSet, net::IpAddr, sync::LazyLock};
+use std::{borrow::Cow, collections::HashSet, net::IpAddr, sync::LazyLock};
 
 use super::{Redactor, token};
 use crate::errno;
@@ -28,13 +28,15 @@ pub(super) struct Names {
     /// Values that are replaced, and by what; the longest first.
     pub(super) replaced: Vec<(String, String)>,
     /// Values that are kept: names of the kernel.
-    pub(super) kept: HashSet<String>,
+    pub(super) kept: Vec<String>,
 }
 
 impl Names {
     /// The longest of the replaced values that `text` begins with, as a word of its own.
     fn at(&self, text: &str) -> Option<&(String, String)> {
-        self.replaced.iter().find(|(value, _)| {
+        let first = text.as_bytes().first();
+        let alike = |(value, _): &&(String, String)| value.as_bytes().first() == first;
+        self.replaced.iter().filter(alike).find(|(value, _)| {
             text.strip_prefix(value.as_str()).is_some_and(|rest| {
                 let ends_in_word = value.chars().next_back().is_some_and(char::is_alphanumeric);
                 !ends_in_word || !rest.starts_with(char::is_alphanumeric)
@@ -142,17 +144,24 @@ fn mac_address(text: &str) -> bool {
 
 /// Whether tcpwhy or the kernel says this word: numbers, symbols, and the vocabulary.
 fn is_ours(names: &Names, word: &str) -> bool {
-    let lower = word.to_lowercase();
+    let lower = if word
+        .bytes()
+        .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+    {
+        Cow::Borrowed(word)
+    } else {
+        Cow::Owned(word.to_lowercase())
+    };
     let digits = lower
         .find(|c: char| !(c.is_ascii_digit() || c == '.'))
         .unwrap_or(lower.len());
     lower.chars().count() == 1
         || (digits > 0 && UNITS.contains(&&lower[digits..]))
-        || VOCABULARY.contains(lower.as_str())
+        || VOCABULARY.contains(&*lower)
         || lower
             .strip_suffix('s')
             .is_some_and(|word| VOCABULARY.contains(word))
-        || names.kept.contains(word)
+        || names.kept.iter().any(|kept| kept == word)
         || (word.starts_with('E') && errno::number(word).is_some())
         || word.parse::<nix::sys::signal::Signal>().is_ok()
 }
@@ -169,7 +178,7 @@ mod tests {
                 .iter()
                 .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
                 .collect(),
-            kept: HashSet::from(["nft_do_chain".to_owned()]),
+            kept: vec!["nft_do_chain".to_owned()],
         };
         redact(&mut redactor, &names, text)
     }

@@ -30,7 +30,7 @@ pub fn find(id: &str, files: &[PathBuf], report: &Report) -> io::Result<Option<D
             if !matches!(line.kind, Kind::Failure | Kind::Connection) || !holds(line.json, id) {
                 continue;
             }
-            let record = line.parse::<Record>();
+            let record = line.record();
             if let Ok(record) = record
                 && let Some(mut detail) = detail(record, id)
             {
@@ -121,7 +121,7 @@ fn add_events(detail: &mut Detail, file: &Path) -> io::Result<()> {
             continue;
         }
         any = true;
-        let Ok(Record::Event(event)) = line.parse::<Record>() else {
+        let Ok(Record::Event(event)) = line.record() else {
             continue;
         };
         let within = utc_ns(&event.time).is_some_and(|time| (from..=until).contains(&time));

