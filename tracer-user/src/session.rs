@@ -273,7 +273,13 @@ impl Session {
         for attempt in &mut due {
             let group = attempt.process_owner().and_then(|it| self.cgroups.path(it));
             attempt.cgroup = group.map(str::to_owned);
-            self.neighbourhood.enrich(attempt, &mut self.sockets);
+            let heard = nearby::Heard {
+                listeners: &self.inbound,
+                all: self.hooks.sees_all && self.inbound.are_all_watched(),
+                lost: self.lost,
+            };
+            self.neighbourhood
+                .enrich(attempt, &mut self.sockets, &heard);
             self.firewalls.judge(attempt);
             let holders = &mut self.sockets.holders;
             if let Some(queue) = self.inbound.full_queue(&mut self.hooks, holders, attempt)? {

@@ -46,6 +46,7 @@ pub(super) fn attach(mut ebpf: Ebpf, btf: &Btf, follow_command: bool) -> anyhow:
         attached: names,
         degraded,
         follows_command: follow_command,
+        sees_all: !follow_command,
     })
 }
 

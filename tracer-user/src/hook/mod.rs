@@ -29,6 +29,8 @@ pub struct Hooks {
     pub degraded: Vec<Degradation>,
     /// They see only the processes given to [`Hooks::follow`] and their descendants.
     pub follows_command: bool,
+    /// They see every process: no filter works in the kernel.
+    pub sees_all: bool,
 }
 
 impl Hooks {

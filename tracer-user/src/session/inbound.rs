@@ -84,6 +84,23 @@ impl Inbound {
         Ok(())
     }
 
+    /// The other network namespaces in which something listens on a port, each with a process that may
+    /// be in it; 0 where none is known.
+    pub(super) fn places(&self, netns: u32, port: u16) -> impl Iterator<Item = (u32, u32)> {
+        self.listeners.watched().filter_map(move |(_, known)| {
+            let listener = &known.listener;
+            let there =
+                !known.has_ended() && listener.netns != netns && listener.local_port == port;
+            there.then(|| (listener.netns, likely(known).first().copied().unwrap_or(0)))
+        })
+    }
+
+    /// True where every listener that began since the start is among [`Inbound::places`], as far as no
+    /// event was lost.
+    pub(super) fn are_all_watched(&self) -> bool {
+        self.listeners.unwatched == 0
+    }
+
     /// Looks at the listeners where it is time to.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Asks what listens near a refusal by this host: only when one occurs, and seldom.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -18,6 +18,8 @@ use crate::{
     },
 };
 
+use super::inbound::Inbound;
+
 /// An answer, and a look at the namespace that refused, serve the refusals of so long: what began to
 /// listen before a refusal must not be missing.
 const FRESH: Duration = Duration::from_millis(50);
@@ -29,6 +31,8 @@ const MAX_TOLD: usize = 3;
 const PATIENCE: Duration = Duration::from_millis(100);
 /// It is done again after so many times as long: a tenth of one CPU at most.
 const APART: u32 = 10;
+/// Namespaces that are looked at again, each by itself, at most.
+const MAX_AGAIN: usize = 8;
 /// Processes of a listener's own namespace that are looked at before all of the host are.
 const MAX_MEMBERS: usize = 64;
 
@@ -40,10 +44,22 @@ struct Survey {
     began: Instant,
     /// Not before then are they asked again.
     again: Instant,
+    /// Events lost by then.
+    lost: u64,
+}
+
+/// What was heard of listeners as they began and ended.
+pub(super) struct Heard<'a> {
+    /// The listeners by now.
+    pub(super) listeners: &'a Inbound,
+    /// None is left out: no filter works in the kernel, and all of them are watched.
+    pub(super) all: bool,
+    /// Events lost so far: what they told was not heard.
+    pub(super) lost: u64,
 }
 
 impl Survey {
-    fn make() -> Self {
+    fn make(lost: u64) -> Self {
         let began = Instant::now();
         let (listeners, unknown) = match listeners::everywhere(PATIENCE) {
             Ok((listeners, 0)) => (listeners, None),
@@ -58,7 +74,21 @@ impl Survey {
             unknown,
             began,
             again: Instant::now() + APART * began.elapsed(),
+            lost,
         }
+    }
+
+    /// Whether what has begun to listen since then was heard.
+    fn is_kept_up(&self, heard: &Heard<'_>) -> bool {
+        heard.all && heard.lost == self.lost && self.unknown.is_none()
+    }
+
+    /// The other namespaces where something listened on a port by then.
+    fn places(&self, netns: u32, port: u16) -> impl Iterator<Item = (u32, u32)> {
+        let others = self.listeners.iter();
+        others
+            .filter(move |it| it.netns != netns && it.port == port)
+            .map(|it| (it.netns, 0))
     }
 }
 
@@ -73,15 +103,26 @@ pub(super) struct Neighbourhood {
 
 impl Neighbourhood {
     /// Adds to an attempt that this host refused what listens on the same port.
-    pub(super) fn enrich(&mut self, attempt: &mut Attempt, sockets: &mut Sockets) {
+    pub(super) fn enrich(
+        &mut self,
+        attempt: &mut Attempt,
+        sockets: &mut Sockets,
+        heard: &Heard<'_>,
+    ) {
         if let Some((netns, reached)) = diagnose::refused_here(attempt)
             && netns != 0
         {
-            attempt.nearby = Some(self.of(netns, reached, sockets));
+            attempt.nearby = Some(self.of(netns, reached, sockets, heard));
         }
     }
 
-    fn of(&mut self, netns: u32, reached: SocketAddr, sockets: &mut Sockets) -> Arc<Nearby> {
+    fn of(
+        &mut self,
+        netns: u32,
+        reached: SocketAddr,
+        sockets: &mut Sockets,
+        heard: &Heard<'_>,
+    ) -> Arc<Nearby> {
         let key = (netns, reached);
         if let Some((since, known)) = self.known.get(&key)
             && since.elapsed() < FRESH
@@ -91,16 +132,23 @@ impl Neighbourhood {
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
-        let nearby = Arc::new(self.look(netns, reached, sockets));
+        let nearby = Arc::new(self.look(netns, reached, sockets, heard));
         self.known
             .insert(key, (Instant::now(), Arc::clone(&nearby)));
         nearby
     }
 
-    fn look(&mut self, netns: u32, reached: SocketAddr, sockets: &mut Sockets) -> Nearby {
+    fn look(
+        &mut self,
+        netns: u32,
+        reached: SocketAddr,
+        sockets: &mut Sockets,
+        heard: &Heard<'_>,
+    ) -> Nearby {
         let port = reached.port();
-        let (mut found, mut unknown) = match self.here(netns, port, &mut sockets.listeners) {
-            Ok(found) if found.is_empty() => self.elsewhere(netns, port),
+        let listeners = &mut sockets.listeners;
+        let (mut found, mut unknown) = match self.within((netns, 0), port, listeners) {
+            Ok(found) if found.is_empty() => self.elsewhere(netns, port, listeners, heard),
             Ok(found) => (found, None),
             Err(why) => (Vec::new(), Some(why)),
         };
@@ -125,10 +173,10 @@ impl Neighbourhood {
         }
     }
 
-    /// In the namespace that refused.
-    fn here(
+    /// In one namespace, that of a process if it is still there.
+    fn within(
         &mut self,
-        netns: u32,
+        (netns, tgid): (u32, u32),
         port: u16,
         listeners: &mut Listeners,
     ) -> Result<Vec<Listener>, Arc<str>> {
@@ -138,30 +186,60 @@ impl Neighbourhood {
                 self.looked.clear();
             }
             self.looked.insert(netns, Instant::now());
-            listeners.look(netns, 0)?;
+            listeners.look(netns, tgid)?;
         }
-        listeners.on_port(netns, 0, port)
+        listeners.on_port(netns, tgid, port)
     }
 
-    /// In every other network namespace.
-    fn elsewhere(&mut self, netns: u32, port: u16) -> (Vec<Listener>, Option<Arc<str>>) {
-        let (survey, late) = match self.survey.take() {
-            Some(survey) if survey.began.elapsed() < FRESH => (survey, false),
-            // Whether what it found is there still, is seen where its holder is looked for.
-            Some(survey) if Instant::now() < survey.again => (survey, true),
-            _ => (Survey::make(), false),
+    /// In every other network namespace: all are asked once, and since then it is heard what begins to
+    /// listen, so that only those with a listener on that port need be asked again.
+    fn elsewhere(
+        &mut self,
+        netns: u32,
+        port: u16,
+        listeners: &mut Listeners,
+        heard: &Heard<'_>,
+    ) -> (Vec<Listener>, Option<Arc<str>>) {
+        let survey = match self.survey.take() {
+            Some(survey) if survey.is_kept_up(heard) || Instant::now() < survey.again => survey,
+            _ => Survey::make(heard.lost),
         };
-        let others = survey.listeners.iter();
-        let found = others
-            .filter(|it| it.netns != netns && it.port == port)
-            .cloned()
-            .collect();
-        let unknown = if late {
-            Some("all network namespaces were asked before it, which takes long".into())
+        let (found, unknown) = if survey.began.elapsed() < FRESH {
+            let others = survey.listeners.iter();
+            let there = others.filter(|it| it.netns != netns && it.port == port);
+            (there.cloned().collect(), survey.unknown.clone())
         } else {
-            survey.unknown.clone()
+            let places: BTreeMap<u32, u32> = survey
+                .places(netns, port)
+                .chain(heard.listeners.places(netns, port))
+                .collect();
+            let (found, unknown) = self.again(&places, port, listeners);
+            let late = (!survey.is_kept_up(heard))
+                .then(|| "all network namespaces were asked before it, which takes long".into());
+            (found, unknown.or(late))
         };
         self.survey = Some(survey);
+        (found, unknown)
+    }
+
+    /// In namespaces where something listened on that port: one that is gone has no listener.
+    fn again(
+        &mut self,
+        places: &BTreeMap<u32, u32>,
+        port: u16,
+        listeners: &mut Listeners,
+    ) -> (Vec<Listener>, Option<Arc<str>>) {
+        let mut found = Vec::new();
+        for (&netns, &tgid) in places.iter().take(MAX_AGAIN) {
+            found.extend(
+                self.within((netns, tgid), port, listeners)
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        let left = places.len().saturating_sub(MAX_AGAIN);
+        let unknown =
+            (left > 0).then(|| format!("{left} network namespaces were not asked").into());
         (found, unknown)
     }
 }
