@@ -21,3 +21,4 @@ pub mod scenario;
 pub mod service;
 pub mod shell;
 pub mod tracer;
+pub mod unseen;
