@@ -13,11 +13,12 @@ pub(super) const COLOURS: usize = 8;
 const LANE: usize = 190;
 const HEAD: usize = 56;
 const ROW: usize = 44;
-const TIMES: usize = 96;
+/// The middle of the first lane: times stand left of it, below its name.
+const FIRST: usize = 112;
 
 /// A sequence diagram.
 pub(super) fn ladder(ladder: &Ladder) -> String {
-    let width = TIMES + LANE * ladder.lanes.len();
+    let width = middle(ladder.lanes.len()) - LANE / 2;
     let height = HEAD + ROW * ladder.steps.len() + 14;
     let mut svg = format!(
         "<svg class=ladder viewBox=\"0 0 {width} {height}\" role=img \
@@ -51,7 +52,7 @@ fn clock(time: &str) -> &str {
 }
 
 fn middle(lane: usize) -> usize {
-    TIMES + LANE * lane + LANE / 2
+    FIRST + LANE * lane
 }
 
 fn life(svg: &mut String, nth: usize, lane: &Lane, height: usize) {
@@ -82,18 +83,18 @@ fn below(text: &str) -> String {
 /// Something that happened at one end; its words stand toward the middle.
 fn note(svg: &mut String, step: &Step, y: usize, lanes: usize) {
     let x = middle(step.from);
-    let (at, anchor) = if step.from + 1 == lanes {
-        (x - 10, "end")
+    let between = (lanes - 1).max(1) * LANE;
+    let (at, anchor, room) = if step.from + 1 == lanes {
+        (x - 10, "end", between)
     } else {
-        (x + 10, "start")
+        (x + 10, "start", between + LANE / 2 - 15)
     };
-    let room = (lanes - 1).max(1) * LANE / 7;
     let _ = write!(
         svg,
         "<circle class=tip cx={x} cy={y} r=4 /><text text-anchor={anchor} x={at} y={}>{}\
          <title>{}</title></text>",
         y + 4,
-        short(&step.what, room),
+        short(&step.what, room / 7),
         text(&step.what),
     );
 }

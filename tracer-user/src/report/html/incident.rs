@@ -111,7 +111,7 @@ pub(super) fn figure(page: &mut String, failure: &Failure, events: &[Event]) {
     };
     let solid = "Solid: it arrived. Dashed: whether it arrived is not known.";
     *page += &format!(
-        "<figure>{}<figcaption>One failed connection, <code>{}</code>. {times} {solid}{left_out}\
+        "<figure><div class=scroll>{}</div><figcaption>One failed connection, <code>{}</code>. {times} {solid}{left_out}\
          </figcaption></figure>",
         drawing::ladder(&ladder),
         text(&failure.id)
