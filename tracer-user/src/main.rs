@@ -12,6 +12,7 @@ use tracer_user::{
         explain::{self, ExplainError, ThisHost},
         export, manual, record, replay, report, run, schema, watch,
     },
+    escape::escape,
 };
 
 fn main() -> ExitCode {
@@ -24,13 +25,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// A chain of reasons, outermost first.
+/// A chain of reasons, outermost first. It may quote a file that is from elsewhere.
 fn one_line(why: &anyhow::Error) -> String {
-    format!("{why:#}")
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    let text = format!("{why:#}");
+    escape(text.lines().next().unwrap_or_default()).into_owned()
 }
 
 fn dispatch(command: Command) -> anyhow::Result<u8> {

@@ -318,7 +318,10 @@ fn what_cannot_be_read_or_written_ends_with_1_and_one_line() {
             "is a trace to be read",
         ),
         (&["-", "-", "--to", "csv"], "only once"),
-        (&["/dev/null", "--to", "csv"], "no records"),
+        (
+            &["/dev/null", "--to", "csv"],
+            "/dev/null: there is nothing in it",
+        ),
     ] {
         let (status, said) = complaint(arguments);
         assert_eq!(status, 1, "{said}");
@@ -327,6 +330,27 @@ fn what_cannot_be_read_or_written_ends_with_1_and_one_line() {
     let kept = fs::read(&copy).unwrap();
     fs::remove_file(&copy).unwrap();
     assert_eq!(kept, fs::read(TRACE).unwrap());
+}
+
+#[test]
+fn an_error_that_quotes_a_file_is_harmless_to_the_terminal() {
+    let path = temporary("hostile.jsonl");
+    fs::write(&path, "{\"type\":\"\\u001b[31mX\"}\n").unwrap();
+    let name = path.to_str().unwrap();
+    for arguments in [
+        &["report", name][..],
+        &["export", name, "--to", "csv"],
+        &["replay", name],
+    ] {
+        let done = run(arguments);
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains(r"\x1b[31mX") && !said.contains('\u{1b}'),
+            "{said}"
+        );
+    }
+    fs::remove_file(&path).unwrap();
 }
 
 #[test]

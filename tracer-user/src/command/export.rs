@@ -35,12 +35,14 @@ pub fn run(flags: &Export) -> anyhow::Result<()> {
         flags,
         left: flags.selection.count.unwrap_or(u64::MAX),
         records: 0,
+        empty: None,
     };
     let written = readers
         .into_iter()
         .try_for_each(|reader| work.trace(reader));
     if written.is_ok() && work.records == 0 {
-        bail!("no records in what was read: traces are what `tcpwhy record` writes");
+        let why = work.empty.unwrap_or_default();
+        bail!("no records in what was read{why}; `tcpwhy record -o FILE` makes a trace");
     }
     let written = written.and_then(|()| work.out.end());
     match written {
@@ -58,6 +60,8 @@ struct Work<'a> {
     left: u64,
     /// Records that were read.
     records: u64,
+    /// Why there is none in the first file that has none.
+    empty: Option<String>,
 }
 
 impl Work<'_> {
@@ -81,6 +85,9 @@ impl Work<'_> {
         self.records += reader.records();
         if reader.records() > 0 {
             self.complain(&reader);
+        } else if self.empty.is_none() {
+            let why = reader.problems().first().first();
+            self.empty = why.map(|why| format!(": {}: {}", reader.name(), why.text));
         }
         Ok(())
     }

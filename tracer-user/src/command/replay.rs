@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use crate::{
     cli,
     clock::{self, Clock},
+    escape::escape,
     record::{Ledger, Record, Trailer},
     replay::Replay,
     show::Output,
@@ -36,7 +37,8 @@ pub fn run(args: &cli::Replay) -> anyhow::Result<()> {
             told.iter().try_for_each(|record| writer.take(record))?;
         }
         for problem in reader.problems().summary() {
-            eprintln!("tcpwhy: {}: {}", reader.name(), problem.text);
+            let text = format!("{}: {}", reader.name(), problem.text);
+            eprintln!("tcpwhy: {}", escape(&text));
         }
     }
     if !replay.is_possible() {

@@ -26,6 +26,7 @@ impl std::ops::Deref for Text<'_> {
 
 /// A failure.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object: a failure")]
 pub(super) struct FailureView<'a> {
     #[serde(borrow)]
     pub(super) id: Text<'a>,
@@ -50,6 +51,7 @@ pub(super) struct FailureView<'a> {
 
 /// A process.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object: a process")]
 pub(super) struct ProcessView<'a> {
     pub(super) pid: u32,
     #[serde(borrow)]
@@ -69,6 +71,7 @@ pub(super) struct ProcessView<'a> {
 
 /// When it began.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object: times")]
 pub(super) struct TimingView<'a> {
     #[serde(borrow, default)]
     pub(super) start: Option<Text<'a>>,
@@ -76,6 +79,7 @@ pub(super) struct TimingView<'a> {
 
 /// TCP's own view.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object: TCP's view")]
 pub(super) struct TcpView {
     #[serde(default)]
     pub(super) isn: Option<u32>,
@@ -91,6 +95,7 @@ pub(super) struct TcpView {
 
 /// A connection that did not fail.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object: a connection")]
 pub(super) struct ConnectionView<'a> {
     #[serde(borrow)]
     pub(super) id: Text<'a>,

@@ -18,6 +18,9 @@ use crate::record::{Header, Record, SCHEMA};
 /// No record comes near this: a longer line is skipped.
 pub const MAX_LINE_BYTES: u64 = 16 << 20;
 
+/// Some editors write this before UTF-8; JSON has it not, and may ignore it (RFC 8259, 8.1).
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The type of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -224,6 +227,9 @@ impl Reader {
         if !self.line.is_empty() {
             self.number += 1;
         }
+        if self.number == 1 && self.line.starts_with(MARK) {
+            self.line.drain(..MARK.len());
+        }
         if let Err(why) = read {
             self.unreadable(&why);
             // What came before the fault may be a whole record.
@@ -360,6 +366,7 @@ impl Reader {
 fn type_of(line: &[u8]) -> Result<Cow<'_, str>, String> {
     const FIRST: &[u8] = br#"{"type":""#;
     #[derive(Deserialize)]
+    #[serde(expecting = "an object with a type")]
     struct Typed<'a> {
         #[serde(rename = "type", borrow)]
         kind: Cow<'a, str>,

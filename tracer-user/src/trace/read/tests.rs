@@ -98,6 +98,19 @@ fn empty_files_and_rubbish_are_told() {
 }
 
 #[test]
+fn a_byte_order_mark_before_the_first_line_does_not_matter() {
+    let marked = [b"\xef\xbb\xbf".to_vec(), whole()].concat();
+    assert_eq!(read(marked), (kinds(), vec![]));
+}
+
+#[test]
+fn json_that_is_no_object_is_told_in_plain_words() {
+    let (_, texts) = read([whole(), b"7\n".to_vec()].concat());
+    let told = "no JSON: invalid type: integer `7`, expected an object with a type";
+    assert!(texts[0].contains(told), "{texts:?}");
+}
+
+#[test]
 fn what_a_newer_version_writes_is_counted_and_skipped() {
     let more = r#"{"type":"telepathy","x":1}
 {"x":1,"type":"ledger"}
