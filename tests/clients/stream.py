@@ -63,7 +63,8 @@ def change_parts(sock):
         sock.close()
     except OSError:
         pass
-    os.kill(int(client), signal.SIGUSR1)
+    finally:
+        os.kill(int(client), signal.SIGUSR1)
 
 
 def mirror(sock, name):
@@ -75,7 +76,9 @@ def mirror(sock, name):
     try:
         sock.sendall(MIRROR + f"{name} {os.getpid()}\n".encode())
         answer(sock)
-        signal.pause()
+        # No pause(): a signal that comes just before it would not end it.
+        while True:
+            time.sleep(0.1)
     except Told:
         pass
 
