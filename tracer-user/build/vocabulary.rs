@@ -62,7 +62,7 @@ fn rust_files(path: &Path) -> Vec<PathBuf> {
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.is_dir() || path.extension().is_some_and(|end| end == "rs"))
-        .filter(|path| path.file_name().is_none_or(|name| name != "tests.rs"))
+        .filter(|path| path.file_stem().is_none_or(|name| name != "tests"))
         .flat_map(|path| rust_files(&path))
         .collect()
 }

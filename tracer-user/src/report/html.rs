@@ -19,7 +19,7 @@ use self::markup::{list, text};
 use super::{
     Format, Look,
     model::{Detail, Report},
-    text::plural,
+    words::plural,
 };
 
 /// `--format html`.

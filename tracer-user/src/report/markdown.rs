@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 
 use super::{
     Format, Look,
-    model::{Clock, Detail, Report, Story, Table},
-    text::{doubt, found, plural, span, who, word},
+    model::{Detail, Report, Story, Table},
+    words::{about, doubt, found, plural, span, who, word},
 };
-use crate::{diagnose::words, escape::escape, record::IncidentState};
+use crate::{escape::escape, record::IncidentState};
 
 /// `--format markdown`.
 pub static FORMAT: Format = Format {
@@ -315,29 +315,9 @@ fn traces(text: &mut String, report: &Report) {
         let records = plural(source.records, "record");
         format!("{}: {records} of {host}{kernel}{cut}", source.file)
     });
-    let lines: Vec<String> = sources.chain(report.clocks.iter().map(clock)).collect();
+    let lines: Vec<String> = sources.chain(report.clocks.iter().map(about)).collect();
     section(text, "Traces", &lines);
     let _ = writeln!(text, "Made by tcpwhy {}.", plain(&report.version));
-}
-
-/// How a host's clock stands.
-pub(super) fn clock(clock: &Clock) -> String {
-    let (Some(ahead_ns), Some(spread_ns)) = (clock.ahead_ns, clock.spread_ns) else {
-        return format!(
-            "the clocks of {} and {} could not be compared: no connection was recorded by both; \
-             their times are shown as recorded",
-            clock.host, clock.reference
-        );
-    };
-    let way = if ahead_ns < 0 { "behind" } else { "ahead of" };
-    format!(
-        "the clock of {} is {} {way} that of {} (half of {} agree within {}): corrected here",
-        clock.host,
-        words::duration(ahead_ns.unsigned_abs()),
-        clock.reference,
-        plural(clock.joined, "joined connection"),
-        words::duration(spread_ns),
-    )
 }
 
 fn section(text: &mut String, title: &str, lines: &[String]) {

@@ -16,6 +16,7 @@ pub mod text;
 mod unseen;
 mod view;
 pub mod window;
+mod words;
 
 use std::io::{self, Write};
 
@@ -51,6 +52,16 @@ pub struct Look {
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Format> {
     FORMATS.iter().copied().find(|format| format.name == name)
+}
+
+/// Of a Look without a terminal.
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            color: false,
+            columns: 100,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,3 +1,6 @@
+mod both_ends;
+mod hostile;
+
 use std::{io::Cursor, time::Duration};
 
 use super::{
@@ -90,6 +93,60 @@ fn show(format: &Format, report: &Report, look: Look) -> String {
 fn ids(report: &Report) -> Vec<(&str, u64)> {
     let incidents = report.incidents.iter().map(|story| &story.incident);
     incidents.map(|it| (it.id.as_str(), it.count)).collect()
+}
+
+/// The same connections from both ends; the server's clock is 7 s ahead.
+fn two_hosts(server_cause: &str) -> [Vec<u8>; 2] {
+    let client = |nth: u16| {
+        let mut failure = at(i64::from(nth), 80);
+        failure.cause = "no-answer".to_owned();
+        failure.confidence = Confidence::Likely;
+        failure.socket.local = Some(Endpoint {
+            addr: [10, 9, 0, 1].into(),
+            port: Some(40_000 + nth),
+        });
+        failure.tcp.as_mut().unwrap().isn = Some(70 + u32::from(nth));
+        failure
+    };
+    let server = |nth: u16| {
+        let mut failure = client(nth);
+        failure.direction = Direction::Inbound;
+        failure.phase = Phase::Handshake;
+        failure.cause = server_cause.to_owned();
+        failure.confidence = Confidence::Certain;
+        failure.summary = "nginx[7] dropped a SYN: its accept queue is full".to_owned();
+        failure.fix = vec!["ss -ltn 'sport = 80'".to_owned()];
+        let local = failure.socket.local.unwrap();
+        failure.socket.local = Some(failure.socket.remote);
+        failure.socket.remote = local;
+        for time in [&mut failure.time]
+            .into_iter()
+            .chain(&mut failure.timing.start)
+        {
+            *time = utc_text(utc_ns(time).unwrap() + 7 * SECOND_NS);
+        }
+        failure.process.as_mut().unwrap().comm = "nginx".to_owned();
+        failure
+    };
+    let whole = |host: &str, failures: Vec<Failure>| {
+        let mut records = trace(&failures);
+        records[0] = Record::Header(Box::new(header(host, false)));
+        lines(&records)
+    };
+    [
+        whole("web1", (0..4).map(client).collect()),
+        whole("db1", (0..4).map(server).collect()),
+    ]
+}
+
+fn joined(traces: &[Vec<u8>]) -> Report {
+    report_of(
+        traces,
+        Options {
+            several: true,
+            ..Options::default()
+        },
+    )
 }
 
 #[test]
@@ -451,148 +508,6 @@ fn finds_formats_by_name() {
     assert!(find("xml").is_none());
 }
 
-/// The same connections from both ends; the server's clock is 7 s ahead.
-fn two_hosts(server_cause: &str) -> [Vec<u8>; 2] {
-    let client = |nth: u16| {
-        let mut failure = at(i64::from(nth), 80);
-        failure.cause = "no-answer".to_owned();
-        failure.confidence = Confidence::Likely;
-        failure.socket.local = Some(Endpoint {
-            addr: [10, 9, 0, 1].into(),
-            port: Some(40_000 + nth),
-        });
-        failure.tcp.as_mut().unwrap().isn = Some(70 + u32::from(nth));
-        failure
-    };
-    let server = |nth: u16| {
-        let mut failure = client(nth);
-        failure.direction = Direction::Inbound;
-        failure.phase = Phase::Handshake;
-        failure.cause = server_cause.to_owned();
-        failure.confidence = Confidence::Certain;
-        failure.summary = "nginx[7] dropped a SYN: its accept queue is full".to_owned();
-        failure.fix = vec!["ss -ltn 'sport = 80'".to_owned()];
-        let local = failure.socket.local.unwrap();
-        failure.socket.local = Some(failure.socket.remote);
-        failure.socket.remote = local;
-        for time in [&mut failure.time]
-            .into_iter()
-            .chain(&mut failure.timing.start)
-        {
-            *time = utc_text(utc_ns(time).unwrap() + 7 * SECOND_NS);
-        }
-        failure.process.as_mut().unwrap().comm = "nginx".to_owned();
-        failure
-    };
-    let whole = |host: &str, failures: Vec<Failure>| {
-        let mut records = trace(&failures);
-        records[0] = Record::Header(Box::new(header(host, false)));
-        lines(&records)
-    };
-    [
-        whole("web1", (0..4).map(client).collect()),
-        whole("db1", (0..4).map(server).collect()),
-    ]
-}
-
-fn joined(traces: &[Vec<u8>]) -> Report {
-    report_of(
-        traces,
-        Options {
-            several: true,
-            ..Options::default()
-        },
-    )
-}
-
-#[test]
-fn both_ends_of_a_connection_are_one_finding() {
-    let report = joined(&two_hosts("accept-queue-full"));
-    assert_eq!(report.incidents.len(), 1, "{:#?}", report.incidents);
-    let story = &report.incidents[0];
-    assert_eq!(story.host.as_deref(), Some("web1"));
-    assert_eq!(story.incident.cause, "no-answer");
-    let verdict = story.verdict.as_ref().unwrap();
-    assert_eq!(verdict.cause, "accept-queue-full");
-    assert_eq!(verdict.confidence, Confidence::Likely);
-    let end = &story.other_ends[0];
-    assert_eq!((end.host.as_str(), end.joined), ("db1", 4));
-    assert!(!end.evidence.is_empty() && !end.fix.is_empty());
-    let clock = &report.clocks[0];
-    assert_eq!(clock.host, "db1");
-    assert_eq!(clock.ahead_ns, Some(7 * SECOND_NS));
-    assert_eq!(clock.joined, 4);
-    // By the client's clock all happened within its 3 s.
-    assert_eq!(report.overview.last, Some(at(3, 80).time));
-    assert_eq!(report.overview.first, Some(at(0, 80).time));
-    assert_eq!(
-        end.sample.as_ref().map(|it| it.time.clone()),
-        Some(at(0, 80).time)
-    );
-    let text = show(&text::FORMAT, &report, Look::default());
-    for part in [
-        "no-answer: accept-queue-full (likely)",
-        "both ends  on db1: nginx[7] dropped a SYN: its accept queue is full",
-        "db1 recorded the other end of 4 failures",
-        "fix there  ss -ltn 'sport = 80'",
-        "the clock of db1 is 7.0 s ahead of that of web1",
-    ] {
-        assert!(text.contains(part), "{part:?} is not in\n{text}");
-    }
-    let markdown = show(&markdown::FORMAT, &report, Look::default());
-    assert!(
-        markdown.contains("The other end: db1 recorded that of 4 failures"),
-        "{markdown}"
-    );
-}
-
-#[test]
-fn a_lost_answer_is_told_from_a_lost_question() {
-    let report = joined(&two_hosts("handshake-incomplete"));
-    let verdict = report.incidents[0].verdict.as_ref().unwrap();
-    assert_eq!(verdict.cause, "no-answer");
-    assert!(
-        verdict.summary.contains("lost on the way back"),
-        "{verdict:?}"
-    );
-}
-
-#[test]
-fn other_clients_of_the_server_stay_an_incident_of_their_own() {
-    let [client, server] = two_hosts("accept-queue-full");
-    let first: Vec<u8> = client
-        .split_inclusive(|&byte| byte == b'\n')
-        .enumerate()
-        .filter(|(nth, _)| ![2, 3].contains(nth))
-        .flat_map(|(_, line)| line.to_vec())
-        .collect();
-    let report = joined(&[first, server]);
-    assert_eq!(report.incidents.len(), 2);
-    let of_server = report
-        .incidents
-        .iter()
-        .find(|it| it.host.as_deref() == Some("db1"));
-    let end = &of_server.unwrap().other_ends[0];
-    assert_eq!((end.host.as_str(), end.joined), ("web1", 2));
-}
-
-#[test]
-fn hosts_that_share_nothing_keep_their_clocks() {
-    let [client, server] = two_hosts("accept-queue-full");
-    let server = String::from_utf8(server)
-        .unwrap()
-        .replace("10.9.0.1", "10.9.0.9");
-    let server = server.replace("\"isn\":7", "\"isn\":9");
-    let report = joined(&[client, server.into_bytes()]);
-    assert_eq!(report.incidents.len(), 2);
-    assert_eq!(report.clocks[0].ahead_ns, None);
-    let text = show(&text::FORMAT, &report, Look::default());
-    assert!(
-        text.contains("clocks of db1 and web1 could not be compared"),
-        "{text}"
-    );
-}
-
 #[test]
 fn the_parts_of_one_run_tell_their_losses_once() {
     let part = |number: u32, lost: u64| {
@@ -614,68 +529,4 @@ fn the_parts_of_one_run_tell_their_losses_once() {
         .collect();
     assert_eq!(lost, ["5 failures without a record"]);
     assert_eq!(report.incidents.len(), 1);
-}
-
-/// Numbers that are the same on every run (splitmix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % bound as u64).unwrap()
-    }
-}
-
-/// Puts values of another time, size or kind where values stand.
-fn distort(text: &str, numbers: &mut Numbers) -> Vec<u8> {
-    const VALUES: [&str; 12] = [
-        "\"1677-09-22T00:00:00Z\"",
-        "\"2262-04-11T00:00:00Z\"",
-        "\"9999-12-31T23:59:59.999999999Z\"",
-        "18446744073709551615",
-        "-9223372036854775808",
-        "1e308",
-        "null",
-        "[]",
-        "{}",
-        "\"\"",
-        "\"::1\"",
-        "\"inbound\"",
-    ];
-    let mut bytes = text.as_bytes().to_vec();
-    for _ in 0..=numbers.below(6) {
-        let colons: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at] == b':').collect();
-        let at = colons[numbers.below(colons.len())] + 1;
-        let length = bytes[at..]
-            .iter()
-            .position(|byte| b",}\n".contains(byte))
-            .unwrap_or(0);
-        let value = VALUES[numbers.below(VALUES.len())].bytes();
-        bytes.splice(at..at + length, value);
-    }
-    bytes
-}
-
-#[test]
-fn no_trace_makes_a_report_panic() {
-    let mut numbers = Numbers(7);
-    let traces = two_hosts("accept-queue-full").map(|it| String::from_utf8(it).unwrap());
-    for round in 0..400 {
-        let distorted: Vec<Vec<u8>> = traces
-            .iter()
-            .map(|text| distort(text, &mut numbers))
-            .collect();
-        let report = joined(&distorted);
-        for format in FORMATS {
-            let columns = 1 + numbers.below(200);
-            let look = Look {
-                color: round % 2 == 0,
-                columns,
-            };
-            assert!(!show(format, &report, look).is_empty());
-        }
-    }
 }

@@ -19,7 +19,7 @@ use crate::record::{Header, Record, SCHEMA};
 pub const MAX_LINE_BYTES: u64 = 16 << 20;
 
 /// Some editors write this before UTF-8; JSON has it not, and may ignore it (RFC 8259, 8.1).
-const MARK: &[u8] = b"\xef\xbb\xbf";
+const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The type of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::{
     record::{Confidence, Event, Failure, IncidentState, Severity},
     report::{
         model::{OtherEnd, Report, Story},
-        text::{found, plural, who, word},
+        words::{found, plural, who, word},
     },
 };
 

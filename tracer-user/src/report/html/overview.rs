@@ -14,7 +14,7 @@ use crate::{
     record::{IncidentState, Rate},
     report::{
         model::{Report, Story},
-        text::{found, length, plural},
+        words::{found, length, plural},
     },
 };
 
@@ -28,7 +28,7 @@ const SECOND_NS: i64 = 1_000_000_000;
 
 /// From and until, in UTC.
 pub(super) fn span(first: &str, last: &str) -> String {
-    crate::report::text::span(first, last, &TimeZone::UTC)
+    crate::report::words::span(first, last, &TimeZone::UTC)
 }
 
 pub(super) fn overview(page: &mut String, report: &Report) {

@@ -3,7 +3,7 @@
 use super::markup::{short, text};
 use crate::report::{
     model::{Gap, Report, Table},
-    text::plural,
+    words::plural,
 };
 
 /// Rows of a table that are not folded up, and those that are.
