@@ -20,18 +20,57 @@ use tests::{
 use tracer_user::record::Record;
 
 /// Traces that `fixtures/make.sh` made, and the causes of their failures.
-const FIXTURES: [(&str, &[&str]); 3] = [
+const FIXTURES: [(&str, &[&str]); 5] = [
     ("refused", &["connection-refused"]),
     ("firewall", &["firewall-drop", "firewall-drop"]),
     (
         "unsent",
         &["route-blackhole", "no-route", "neighbor-unresolved"],
     ),
+    (
+        "inbound",
+        &[
+            "accept-queue-full",
+            "accept-queue-full",
+            "syn-queue-full",
+            "accept-queue-full",
+            "handshake-incomplete",
+            "handshake-rejected",
+            "handshake-rejected",
+            "handshake-rejected",
+        ],
+    ),
+    (
+        "established",
+        &[
+            "reset-by-local",
+            "reset-by-peer",
+            "reset-by-local",
+            "reset-by-peer",
+            "broken-pipe",
+        ],
+    ),
 ];
 
 fn fixture(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    directory.join(format!("{name}.jsonl"))
+    let plain = directory.join(format!("{name}.jsonl"));
+    let packed = directory.join(format!("{name}.jsonl.gz"));
+    if packed.exists() { packed } else { plain }
+}
+
+/// The inbound trace, line by line.
+fn inbound_lines() -> Vec<String> {
+    let recorded = records(&fixture("inbound"));
+    let line = |record| serde_json::to_string(record).unwrap() + "\n";
+    recorded.iter().map(line).collect()
+}
+
+/// What listeners turned away, all in all.
+fn turned_away(records: &[Record]) -> u64 {
+    let all = failures(records);
+    let at_listeners = all.iter().filter_map(|it| it.listener.as_ref());
+    at_listeners.map(|it| it.turned_away).sum()
 }
 
 fn replay(file: &Path, more: &[&str]) -> Output {
@@ -61,6 +100,14 @@ fn verdicts(records: &[Record]) -> Vec<&Record> {
 fn stored_traces_come_to_the_same_records() {
     for (name, causes) in FIXTURES {
         let recorded = records(&fixture(name));
+        let done = replay(&fixture(name), &[]);
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        let same = format!(
+            "{} come out the same, 0 otherwise, 0 not at all",
+            causes.len()
+        );
+        assert!(said.contains(&same), "{name}: {said}");
+        assert!(!said.contains("as they were recorded"), "{name}: {said}");
         let again = replayed(&fixture(name), &[]);
         assert_eq!(verdicts(&again), verdicts(&recorded), "{name}");
         let found: Vec<&str> = failures(&again)
@@ -131,6 +178,102 @@ fn a_trace_without_events_is_refused_and_a_damaged_one_replayed_as_far_as_it_goe
 }
 
 #[test]
+fn what_listeners_turned_away_follows_from_what_was_counted() {
+    let directory = Directory::new("counted");
+    let path = directory.join("trace.jsonl");
+    // As if the kernel had counted the accept queue's packets as the SYN queue's.
+    let swapped = inbound_lines().concat().replace("listen_overflows", "x");
+    let swapped = swapped
+        .replace("syn_queue_drops", "listen_overflows")
+        .replace("\"x\"", "\"syn_queue_drops\"");
+    fs::write(&path, swapped).unwrap();
+    let recorded = records(&fixture("inbound"));
+    let again = replayed(&path, &[]);
+    let at_listeners = |records: &[Record], cause: &str| -> u64 {
+        let all = failures(records);
+        let of_cause = all.iter().filter(|it| it.cause == cause);
+        let listeners = of_cause.filter_map(|it| it.listener.as_ref());
+        listeners.map(|it| it.turned_away).sum()
+    };
+    for (before, after) in [
+        ("accept-queue-full", "syn-queue-full"),
+        ("syn-queue-full", "accept-queue-full"),
+        ("handshake-rejected", "handshake-rejected"),
+    ] {
+        let count = at_listeners(&recorded, before);
+        assert!(count > 0, "{before}");
+        assert_eq!(at_listeners(&again, after), count, "{after}");
+    }
+    let said = String::from_utf8(replay(&path, &[]).stderr).unwrap();
+    // Of a full accept queue it is no wonder that handshakes are never completed.
+    assert!(said.contains("3 otherwise, 1 not at all"), "{said}");
+}
+
+#[test]
+fn a_trace_without_what_listeners_were_judged_by_has_their_failures_as_recorded() {
+    let directory = Directory::new("handed-on");
+    let path = directory.join("trace.jsonl");
+    let recorded = records(&fixture("inbound"));
+    let lines = inbound_lines();
+    // As earlier versions wrote it; and without its beginning, as from a flight recorder.
+    let is_new = |line: &&String| {
+        line.contains("\"context\":\"look\"") || line.contains("\"context\":\"turned_away\"")
+    };
+    let old = lines.iter().filter(|line| !is_new(line));
+    let old: String = old.map(String::as_str).collect();
+    let old = old.replace(",\"known_listeners_only\":false", "");
+    let headless = [&lines[..1], &lines[2..]].concat().concat();
+    assert!(lines[1].contains("known_listeners_only"), "{}", lines[1]);
+    for text in [old, headless] {
+        fs::write(&path, text).unwrap();
+        let said = String::from_utf8(replay(&path, &[]).stderr).unwrap();
+        assert!(
+            said.contains("6 failures at listeners are as they were recorded"),
+            "{said}"
+        );
+        let again = replayed(&path, &[]);
+        assert_eq!(failures(&again).len(), failures(&recorded).len());
+        assert_eq!(turned_away(&again), turned_away(&recorded));
+    }
+}
+
+#[test]
+fn a_damaged_inbound_trace_tells_nothing_twice_and_loses_nothing() {
+    let directory = Directory::new("inbound-damaged");
+    let path = directory.join("trace.jsonl");
+    let lines = inbound_lines();
+    let ids = |records: &[Record]| -> Vec<String> {
+        failures(records).iter().map(|it| it.id.clone()).collect()
+    };
+    for cut in (2..lines.len()).filter(|cut| lines[*cut - 1].contains("\"failure\"")) {
+        fs::write(&path, lines[..cut].concat()).unwrap();
+        let (recorded, again) = (ids(&records(&path)), ids(&replayed(&path, &[])));
+        for id in &recorded {
+            assert_eq!(
+                again.iter().filter(|it| *it == id).count(),
+                1,
+                "{cut}: {id}"
+            );
+        }
+        // The rest of a listener that was under way may follow.
+        assert!(again.len() <= recorded.len() + 2, "{cut}");
+    }
+    let whole = turned_away(&records(&fixture("inbound")));
+    for lost in 0..lines.len() {
+        if !lines[lost].contains("\"context\":\"turned_away\"") {
+            continue;
+        }
+        fs::write(
+            &path,
+            [&lines[..lost], &lines[lost + 1..]].concat().concat(),
+        )
+        .unwrap();
+        let again = replayed(&path, &[]);
+        assert_eq!(turned_away(&again), whole, "without line {lost}");
+    }
+}
+
+#[test]
 fn scenarios_of_the_lab_come_to_the_same_records() {
     runner::prepare().unwrap();
     let _host = Host::shared().unwrap();
@@ -143,6 +286,17 @@ fn scenarios_of_the_lab_come_to_the_same_records() {
         "abandoned-silent",
         "healthy",
         "accept-queue-full",
+        "accept-queue-full-late",
+        "abort-on-overflow",
+        "syn-queue-full",
+        "syn-flood-cookies",
+        "handshake-incomplete",
+        "md5-missing",
+        "md5-unexpected",
+        "peer-aborts",
+        "accepted-silence",
+        "accepted-user-timeout",
+        "accepted-killed-by-ss",
     ];
     let chosen = runner::choose(&names.map(str::to_owned)).unwrap();
     let mut command = Command::new(tracer::binary().unwrap());
@@ -163,6 +317,9 @@ fn scenarios_of_the_lab_come_to_the_same_records() {
         "{}",
         failures(&recorded).len()
     );
+    let done = replay(&path, &[]);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(!said.contains("as they were recorded"), "{said}");
     let again = replayed(&path, &[]);
     assert_eq!(verdicts(&again), verdicts(&recorded));
 

@@ -1,10 +1,10 @@
-//! From an attempt to its record: diagnosis, and what is written of it. Pure: live and replayed
-//! attempts are judged alike.
+//! From an attempt, or what a listener turned away, to its record: diagnosis, and what is written of
+//! it. Pure: live and replayed ones are judged alike.
 
 use crate::{
-    attribute::Attempt,
+    attribute::{Attempt, listener::Refusals},
     clock::Clock,
-    compose,
+    compose::{self, held::Circumstances},
     diagnose::{self, Outcome, Places},
     record::{Connection, Failure},
 };
@@ -34,4 +34,18 @@ pub fn judge(attempt: &Attempt, places: &Places, clock: Clock) -> Judged {
         }
         Outcome::Closed => Judged::Closed(connection("closed", "had a connection to")),
     }
+}
+
+/// Judges what a listener turned away.
+#[must_use]
+pub fn turned_away(
+    refusals: &Refusals,
+    circumstances: Circumstances,
+    places: &Places,
+    clock: Clock,
+) -> Failure {
+    let Circumstances { held, lost } = circumstances;
+    let mut verdict = diagnose::inbound::diagnose(refusals, places);
+    compose::inbound::doubt(&mut verdict, lost);
+    compose::inbound::failure(refusals, &verdict, held, lost, clock)
 }

@@ -23,7 +23,7 @@ pub use self::{
     beyond::{Flow, Nat, Peer, PeerRole},
     candidate::{Candidate, Match},
     connection::{Connection, Stream, Tcp, Timing},
-    context::{Context, Way},
+    context::{Context, TurnedAway, Way},
     counters::{Counters, Usage},
     event::Event,
     evidence::{Drop, Icmp, MatchedBy, Reset},

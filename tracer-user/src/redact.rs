@@ -234,6 +234,11 @@ fn without_script(record: &Record) -> Option<Record> {
                 now_ns: *now_ns,
                 attempts: Vec::new(),
             },
+            Context::Look { .. } => Context::Look { look: Value::Null },
+            Context::TurnedAway { now_ns, .. } => Context::TurnedAway {
+                now_ns: *now_ns,
+                failures: Vec::new(),
+            },
         })),
         _ => return None,
     })

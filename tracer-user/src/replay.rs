@@ -1,15 +1,18 @@
 //! Attribution and diagnosis of a recorded trace, as they were done live: the same events in the same
 //! order, and what was found out beside them. Pure: on any machine, without root.
 
+mod inbound;
+
 use std::collections::{HashMap, VecDeque};
 
+use self::inbound::{Around, Fate, Inbound};
 use crate::{
-    attribute::{Attempt, Enrichment, Tracker},
+    attribute::{Attempt, Enrichment, Tracker, listener::Look},
     clock::Clock,
     decode::wire,
     diagnose::Places,
     judge::{Judged, judge},
-    record::{Context, Failure, Header, Ledger, Record},
+    record::{Confidence, Context, Failure, Header, Ledger, Record, TurnedAway},
 };
 
 /// `--max-attempts` of a trace that does not say.
@@ -22,8 +25,8 @@ pub struct Replay {
     run: Option<Run>,
     /// Failures of the recording that came out as they were, and those that did not.
     pub compared: Compared,
-    /// Failures at listeners, handed out as they were recorded: they rest on looks at the listeners,
-    /// which a trace does not have.
+    /// Failures at listeners, handed out as they were recorded: the trace does not have what they were
+    /// judged by, or has it not from the beginning of the run.
     pub handed_on: u64,
     /// Events that were replayed.
     pub events: u64,
@@ -45,15 +48,22 @@ pub struct Compared {
 }
 
 /// What is compared of a failure.
-type Verdict = (String, crate::record::Confidence);
+type Verdict = (String, Confidence);
+
+fn verdict(failure: &Failure) -> Verdict {
+    (failure.cause.clone(), failure.confidence)
+}
 
 /// One run of tcpwhy; its trace may have several parts.
 struct Run {
     host: String,
     boot_id: String,
     time: String,
+    part: Option<u32>,
     clock: Clock,
     tracker: Tracker,
+    /// `None` where the beginning of the run, or a part after it, is not there.
+    inbound: Option<Inbound>,
     places: Places,
     connections: bool,
     /// It has what a replay needs.
@@ -66,10 +76,12 @@ impl Run {
             host: header.host.clone(),
             boot_id: header.boot_id.clone(),
             time: header.time.clone(),
+            part: header.part,
             clock: Clock {
                 offset_ns: header.clock_offset_ns,
             },
             tracker: Tracker::new(DEFAULT_ATTEMPTS),
+            inbound: None,
             places: Places::default(),
             connections: false,
             scripted: false,
@@ -109,21 +121,15 @@ impl Replay {
     /// What is wrong with the record, in one line; the replay may go on.
     pub fn take(&mut self, record: Record, tell: &mut dyn FnMut(Record)) -> Result<(), String> {
         match record {
-            Record::Header(header) => {
-                if self.run.as_ref().is_none_or(|run| !run.goes_on_in(&header)) {
-                    self.run = Some(Run::new(&header));
-                }
-            }
+            Record::Header(header) => self.header(&header, tell),
             Record::Event(event) => {
                 if let Some(wire) = &event.wire {
                     self.observe(wire)?;
                 }
             }
             Record::Context(context) => self.context(*context, tell)?,
-            // What listeners turned away is not judged anew: it rests on their counts, too.
             Record::Failure(failure) if failure.listener.is_some() => {
-                self.handed_on += 1;
-                tell(Record::Failure(failure));
+                self.compare_turned_away(failure, tell);
             }
             Record::Failure(failure) => self.compare(&failure),
             Record::Ledger(ledger) => self.ledger = Some(ledger),
@@ -139,6 +145,31 @@ impl Replay {
         self.run.as_ref().is_some_and(|run| run.scripted)
     }
 
+    /// The trace is over: hands out what was turned away and not judged any more.
+    pub fn end(&mut self, tell: &mut dyn FnMut(Record)) {
+        let rest = self.run.as_mut().map(Run::rest).unwrap_or_default();
+        for failure in rest {
+            tell(Record::Failure(Box::new(failure)));
+        }
+    }
+
+    fn header(&mut self, header: &Header, tell: &mut dyn FnMut(Record)) {
+        match &mut self.run {
+            Some(run) if run.goes_on_in(header) => {
+                let next = run.part.map(|part| part + 1);
+                run.part = header.part;
+                if next.is_none() || next != header.part {
+                    self.end(tell);
+                    self.run.iter_mut().for_each(|run| run.inbound = None);
+                }
+            }
+            _ => {
+                self.end(tell);
+                self.run = Some(Run::new(header));
+            }
+        }
+    }
+
     fn run(&mut self) -> Result<&mut Run, String> {
         self.run
             .as_mut()
@@ -147,7 +178,11 @@ impl Replay {
 
     fn observe(&mut self, wire: &serde_json::Value) -> Result<(), String> {
         let event = wire::from_json(wire)?;
-        self.run()?.tracker.observe(event);
+        let run = self.run()?;
+        if let Some(inbound) = &mut run.inbound {
+            inbound.observe(&event);
+        }
+        run.tracker.observe(event);
         self.events += 1;
         Ok(())
     }
@@ -158,10 +193,12 @@ impl Replay {
                 max_attempts,
                 connections,
                 own_netns,
+                known_listeners_only,
             } => {
                 let run = self.run()?;
                 let max_attempts = usize::try_from(max_attempts).unwrap_or(DEFAULT_ATTEMPTS);
                 run.tracker = Tracker::new(max_attempts);
+                run.inbound = known_listeners_only.map(Inbound::new);
                 run.connections = connections;
                 run.places.own = own_netns;
                 run.scripted = true;
@@ -177,6 +214,17 @@ impl Replay {
                 }
             }
             Context::Judged { now_ns, attempts } => self.judge(now_ns, attempts, tell)?,
+            Context::Look { look } => {
+                let look = Look::from_json(&look)?;
+                if let Some(inbound) = &mut self.run()?.inbound {
+                    inbound.look(&look);
+                }
+            }
+            Context::TurnedAway { now_ns, failures } => {
+                for failure in self.run()?.turned_away(now_ns, &failures) {
+                    tell(Record::Failure(Box::new(failure)));
+                }
+            }
         }
         Ok(())
     }
@@ -209,8 +257,7 @@ impl Replay {
             }
             if let Some(record) = run.judge(&attempt) {
                 if let Record::Failure(failure) = &record {
-                    let verdict = (failure.cause.clone(), failure.confidence);
-                    failures.push((failure.id.clone(), verdict));
+                    failures.push((failure.id.clone(), verdict(failure)));
                 }
                 tell(record);
             }
@@ -222,13 +269,23 @@ impl Replay {
     /// A recorded failure follows what it was judged by.
     fn compare(&mut self, recorded: &Failure) {
         match self.waiting.remove(&recorded.id) {
-            Some((cause, confidence))
-                if (&cause, confidence) == (&recorded.cause, recorded.confidence) =>
-            {
-                self.compared.same += 1;
-            }
+            Some(told) if told == verdict(recorded) => self.compared.same += 1,
             Some(_) => self.compared.changed += 1,
             None => self.compared.missing += 1,
+        }
+    }
+
+    /// The same of what a listener turned away; it is handed on where it cannot be judged.
+    fn compare_turned_away(&mut self, recorded: Box<Failure>, tell: &mut dyn FnMut(Record)) {
+        let inbound = self.run.as_mut().and_then(|run| run.inbound.as_mut());
+        match inbound.map_or(Fate::Unknown, |it| it.fate(&recorded)) {
+            Fate::Told(told) if told == verdict(&recorded) => self.compared.same += 1,
+            Fate::Told(_) | Fate::Otherwise => self.compared.changed += 1,
+            Fate::Missing => self.compared.missing += 1,
+            Fate::Unknown => {
+                self.handed_on += 1;
+                tell(Record::Failure(recorded));
+            }
         }
     }
 }
@@ -241,5 +298,24 @@ impl Run {
                 self.connections.then_some(Record::Connection(connection))
             }
         }
+    }
+
+    fn turned_away(&mut self, now_ns: u64, recorded: &[TurnedAway]) -> Vec<Failure> {
+        let (inbound, around) = self.inbound();
+        inbound.map_or_else(Vec::new, |it| it.judge(now_ns, recorded, around))
+    }
+
+    fn rest(&mut self) -> Vec<Failure> {
+        let (inbound, around) = self.inbound();
+        inbound.map_or_else(Vec::new, |it| it.rest(around))
+    }
+
+    fn inbound(&mut self) -> (Option<&mut Inbound>, Around<'_>) {
+        let around = Around {
+            tracker: &self.tracker,
+            places: &self.places,
+            clock: self.clock,
+        };
+        (self.inbound.as_mut(), around)
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     decode::{Event, Names, decode, wire},
     enrich::{cgroup::Cgroups, process, route::Routes, sockets::Sockets},
     hook::Hooks,
-    judge::{Judged, judge},
+    judge::{self, Judged, judge},
     record::{self, Ledger, Record},
     ring::Ring,
 };
@@ -89,7 +89,8 @@ impl Session {
     ) -> anyhow::Result<Self> {
         let ring = Ring::new(hooks.take_ring()?)?;
         let now_ns = clock::monotonic_ns()?;
-        let inbound = inbound::Inbound::new(hooks.follows_command);
+        let known_only = hooks.follows_command;
+        let inbound = inbound::Inbound::new(known_only, wanted.replay);
         Ok(Self {
             hooks,
             ring,
@@ -102,7 +103,7 @@ impl Session {
             sockets: Sockets::default(),
             streams: stream::Streams::default(),
             ways: ways::Ways::new(),
-            script: Script::new(max_attempts, wanted.connections),
+            script: Script::new(max_attempts, wanted.connections, known_only),
             inbound,
             cgroups: Cgroups::default(),
             clock: Clock::measure()?,
@@ -223,10 +224,13 @@ impl Session {
         {
             show(begin)?;
         }
+        self.inbound.before(&event, &self.hooks, &self.tracker)?;
+        self.show_looks(show)?;
         if self.wanted.events {
             self.show_event(&event, show)?;
         }
-        self.inbound.observe(&event, &self.hooks, &self.tracker)?;
+        self.inbound.observe(&event);
+        self.show_looks(show)?;
         let question = Question::about(&event);
         self.tracker.observe(event);
         if let Some(question) = question {
@@ -259,6 +263,15 @@ impl Session {
             (None, Some(wire)) => show(Script::announced(wire)),
             (None, None) => Ok(()),
         }
+    }
+
+    /// What a replay needs beside events about listeners.
+    fn show_looks(
+        &mut self,
+        show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let looks = self.inbound.taken();
+        looks.iter().map(Script::look).try_for_each(show)
     }
 
     fn hand_out(
@@ -302,11 +315,30 @@ impl Session {
                 show(record)?;
             }
         }
+        self.hand_out_turned_away(now_ns, show)
+    }
+
+    /// What listeners turned away.
+    fn hand_out_turned_away(
+        &mut self,
+        now_ns: u64,
+        show: &mut dyn FnMut(Record) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.show_looks(show)?;
         let holders = &mut self.sockets.holders;
-        for failure in self
-            .inbound
-            .due(now_ns, &self.tracker, &mut self.ways, holders, self.clock)
-        {
+        let due = self.inbound.due(now_ns, &self.tracker, holders);
+        for (refusals, _) in &due {
+            self.ways.of_netns(refusals.listener.netns);
+        }
+        if self.wanted.replay {
+            self.script
+                .turned_away(now_ns, &due, self.ways.places(), self.clock)
+                .into_iter()
+                .try_for_each(&mut *show)?;
+        }
+        for (refusals, circumstances) in due {
+            let failure =
+                judge::turned_away(&refusals, circumstances, self.ways.places(), self.clock);
             self.book.turned_away(&failure);
             show(Record::Failure(Box::new(failure)))?;
         }

@@ -4,6 +4,7 @@
 //! Most of what a full queue turns away is seen by no hook: it shows in the listener's own count of
 //! drops, looked at every second, and in what its network namespace counts.
 
+mod form;
 mod look;
 mod refusals;
 mod requests;
@@ -187,7 +188,6 @@ impl Listeners {
 
     /// What is to be told by now; `u64::MAX` takes all there is.
     pub fn due(&mut self, now_ns: u64) -> Vec<Refusals> {
-        self.give_up(now_ns);
         let mut due = Vec::new();
         for (&(sk, ref kind), incident) in &mut self.incidents {
             if incident.pending > 0
@@ -199,12 +199,19 @@ impl Listeners {
                 due.push(incident.take(sk, kind, watched, counters));
             }
         }
-        let is_watched = |sk: &u64| self.watched.contains_key(sk);
-        self.incidents.retain(|(sk, _), incident| {
-            is_watched(sk) && (incident.pending > 0 || incident.last_ns + OVER_NS > now_ns)
-        });
-        due.sort_by_key(|refusals| (refusals.since_ns, refusals.sk));
+        due.sort_by(|a, b| (a.since_ns, a.sk, &a.kind).cmp(&(b.since_ns, b.sk, &b.kind)));
         due
+    }
+
+    /// What the listener there has turned away until now is told already.
+    pub fn is_told(&mut self, netns: u32, local: SocketAddr) {
+        for (&(sk, ref kind), incident) in &mut self.incidents {
+            if let Some(watched) = self.watched.get(&sk)
+                && (watched.listener.netns, watched.local()) == (netns, local)
+            {
+                incident.take(sk, kind, watched, None);
+            }
+        }
     }
 
     fn begin(&mut self, listening: &Listening) {
@@ -273,8 +280,11 @@ impl Listeners {
         }
     }
 
-    /// Forgets listeners that ended some time before, once what they had turned away is told.
-    pub fn forget_ended(&mut self, now_ns: u64) {
+    /// Forgets what is over, and listeners that ended some time before, once what they had turned away
+    /// is told.
+    fn forget(&mut self, now_ns: u64) {
+        self.incidents
+            .retain(|_, incident| incident.pending > 0 || incident.last_ns + OVER_NS > now_ns);
         let untold = |sk: u64| {
             let mut incidents = self.incidents.iter();
             incidents.any(|(&(of, _), incident)| of == sk && incident.pending > 0)

@@ -18,7 +18,8 @@ A trace that was recorded with --events has every event as the kernel half wrote
 found out beside them. The replay comes to the verdicts of the recording tcpwhy, or to better ones
 where the rules have improved since; at the end it says on stderr how many are the same. It needs no
 root, and asks nothing of the host that it runs on. Failures at listeners (inbound handshakes) are
-handed on as they were recorded.
+handed on as they were recorded where what they were judged by is not there from the beginning of
+the run: in traces of earlier versions and of --last, and where a part of the trace is missing.
 
 Parts of a rotated trace are given in the order of their times. A trace that was recorded with
 --redact cannot be replayed.";

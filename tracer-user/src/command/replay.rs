@@ -41,6 +41,9 @@ pub fn run(args: &cli::Replay) -> anyhow::Result<()> {
             eprintln!("tcpwhy: {}", escape(&text));
         }
     }
+    let mut told = Vec::new();
+    replay.end(&mut |record| told.push(record));
+    told.iter().try_for_each(|record| writer.take(record))?;
     if !replay.is_possible() {
         let name = args.files[0].display();
         bail!("{name} cannot be replayed: `tcpwhy record --events` (without --redact) makes such");
@@ -55,7 +58,8 @@ pub fn run(args: &cli::Replay) -> anyhow::Result<()> {
     if replay.handed_on > 0 {
         let count = replay.handed_on;
         eprintln!(
-            "tcpwhy: {count} failures at listeners are as they were recorded, not judged anew"
+            "tcpwhy: {count} failures at listeners are as they were recorded, not judged anew: the \
+             trace does not have what that takes from the beginning of its run"
         );
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Who holds a listener, as far as what was seen tells.
 
+use serde::{Deserialize, Serialize};
 use tracer_ebpf::event::Owner;
 
 use super::{add_groups, add_identity, owner_only};
@@ -12,14 +13,33 @@ use crate::{
 };
 
 /// Who holds a listener.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Held {
     /// The one that is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
     /// All of them, where they are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub holders: Vec<Holder>,
     /// Why none is named, or one of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
+}
+
+/// What was found out about a listener that turned something away, beside events and looks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Circumstances {
+    /// Who holds it.
+    pub held: Held,
+    /// Events that were lost meanwhile, as far as that matters.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lost: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The caller of `listen()`, else the one process that was found to hold it, as it was then.

@@ -159,7 +159,8 @@ fn resets(refusals: &Refusals) -> Vec<Reset> {
 }
 
 /// Time, then what tells records of the same millisecond apart, as for attempts.
-fn id(refusals: &Refusals, clock: Clock) -> String {
+#[must_use]
+pub fn id(refusals: &Refusals, clock: Clock) -> String {
     let utc_ns = i128::from(refusals.until_ns) + i128::from(clock.offset_ns);
     let millis = u64::try_from(utc_ns / 1_000_000).unwrap_or(0);
     let kind: u128 = match refusals.kind {

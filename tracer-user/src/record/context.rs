@@ -16,6 +16,10 @@ pub enum Context {
         connections: bool,
         /// Inode number of tcpwhy's own network namespace.
         own_netns: u32,
+        /// Whether only listeners are watched whose `listen()` was seen. Absent where it is not
+        /// written what their failures were judged by: in traces of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known_listeners_only: Option<bool>,
     },
     /// An event that is no evidence: a process, or an attempt that evidence follows of.
     Announced {
@@ -34,6 +38,29 @@ pub enum Context {
         /// What was found out about each beside its events.
         attempts: Vec<serde_json::Value>,
     },
+    /// Listeners were looked at: what the kernel had counted.
+    Look {
+        /// When, and what was seen.
+        look: serde_json::Value,
+    },
+    /// What listeners had turned away was judged.
+    TurnedAway {
+        /// `CLOCK_MONOTONIC`: what was due by then.
+        now_ns: u64,
+        /// Each.
+        failures: Vec<TurnedAway>,
+    },
+}
+
+/// What was found out about a listener's failure beside events and looks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TurnedAway {
+    /// `id` of the failure that follows.
+    pub id: String,
+    /// Address of the listener: an opaque key.
+    pub sk: u64,
+    /// Who holds it, and what was lost meanwhile.
+    pub circumstances: serde_json::Value,
 }
 
 /// How a command is run in a network namespace.

@@ -3,7 +3,7 @@ use super::{
     *,
 };
 use crate::{
-    record::{Process, Way},
+    record::{Process, TurnedAway, Way},
     show::sample,
 };
 
@@ -166,6 +166,17 @@ fn what_only_a_replay_needs_goes() {
         Context::Judged {
             now_ns: 1,
             attempts: vec![serde_json::json!({"cgroup": "6375726c"})],
+        },
+        Context::Look {
+            look: serde_json::json!({"listeners": [[1, {"local": "6375726c"}]]}),
+        },
+        Context::TurnedAway {
+            now_ns: 1,
+            failures: vec![TurnedAway {
+                id: "1".to_owned(),
+                sk: 1,
+                circumstances: serde_json::json!({"held": "6375726c"}),
+            }],
         },
         Context::Ways {
             ways: vec![Way {

@@ -15,19 +15,16 @@ use self::{
     held::held,
     takers::{Gone, MAX_GONE},
 };
-use super::ways::Ways;
 use crate::{
     attribute::{
         Counters, Tracker,
         listener::{Kind, Listeners, Look, Refusals, Watched},
     },
-    clock::{self, Clock},
-    compose,
+    clock,
+    compose::held::Circumstances,
     decode::Event,
-    diagnose::inbound,
     enrich::{holders::Holders, queues},
     hook::Hooks,
-    record::Failure,
 };
 
 /// Listeners are looked at so often.
@@ -43,11 +40,14 @@ pub(super) struct Inbound {
     wanted: bool,
     blind: bool,
     awaited: bool,
+    /// Looks that were taken, for those who replay them; none where nobody does.
+    taken: Option<Vec<Look>>,
 }
 
 impl Inbound {
-    /// Only listeners that began while it ran, where `known_only` (`tcpwhy run`).
-    pub(super) fn new(known_only: bool) -> Self {
+    /// Only listeners that began while it ran, where `known_only` (`tcpwhy run`). Looks are kept until
+    /// they are asked for, where `replay`.
+    pub(super) fn new(known_only: bool, replay: bool) -> Self {
         Self {
             listeners: Listeners::new(known_only),
             gone: LruCache::new(MAX_GONE),
@@ -55,14 +55,16 @@ impl Inbound {
             wanted: false,
             blind: false,
             awaited: false,
+            taken: replay.then(Vec::new),
         }
     }
 
-    /// Takes an event, if it is about a listener.
+    /// Asks what an event needs that is about to be taken: a listener that ends is looked at for the
+    /// last time.
     ///
     /// # Errors
     /// Where the kernel refuses to read a map: a defect.
-    pub(super) fn observe(
+    pub(super) fn before(
         &mut self,
         event: &Event,
         hooks: &Hooks,
@@ -72,16 +74,25 @@ impl Inbound {
             && listening.how == how::ENDED
         {
             self.remember(listening, tracker);
-            let last = self.listeners.last_look(listening);
-            let time_ns = listening.head.time_ns;
-            self.take(hooks, last.into_iter().collect(), time_ns)?;
+            if let Some(last) = self.listeners.last_look(listening) {
+                self.look_at(hooks, vec![last], listening.head.time_ns, false)?;
+            }
         }
+        Ok(())
+    }
+
+    /// Takes an event, if it is about a listener.
+    pub(super) fn observe(&mut self, event: &Event) {
         self.listeners.observe(event);
-        if let Event::Listening(_) = event {
-            self.read_first_counters();
+        if let Event::Listening(listening) = event {
+            self.read_first_counters(listening.head.time_ns);
         }
         self.wanted |= self.listeners.wants_look();
-        Ok(())
+    }
+
+    /// The looks that were taken since the last time, if they are kept.
+    pub(super) fn taken(&mut self) -> Vec<Look> {
+        self.taken.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The other network namespaces in which something listens on a port, each with a process that may
@@ -122,30 +133,32 @@ impl Inbound {
         let watched = self.listeners.watched();
         let open = watched.filter(|(_, known)| !known.has_ended());
         let addresses: Vec<u64> = open.map(|(sk, _)| sk).collect();
-        if !self.blind && !addresses.is_empty() {
-            match hooks.look(&addresses)? {
-                Some(seen) => {
-                    let now_ns = clock::monotonic_ns()?;
-                    let listeners = addresses.into_iter().zip(seen).collect();
-                    self.take(hooks, listeners, now_ns)?;
-                }
-                None => self.blind = true,
-            }
+        let seen = if self.blind || addresses.is_empty() {
+            None
+        } else {
+            let seen = hooks.look(&addresses)?;
+            self.blind = seen.is_none();
+            seen
+        };
+        let now_ns = clock::monotonic_ns()?;
+        let is_whole = seen.is_some();
+        let listeners = addresses.into_iter().zip(seen.into_iter().flatten());
+        if self.listeners.watched().next().is_some() {
+            self.look_at(hooks, listeners.collect(), now_ns, is_whole)?;
         }
         self.looked_ns = clock::monotonic_ns()?;
-        self.read_first_counters();
-        self.await_nobody(hooks)?;
-        self.listeners.forget_ended(self.looked_ns);
-        Ok(())
+        self.read_first_counters(self.looked_ns);
+        self.await_nobody(hooks)
     }
 
     /// Asks what belongs to a look: what the kernel half counted, even where it handed no details over,
     /// and what the namespaces count, where something moved.
-    fn take(
+    fn look_at(
         &mut self,
         hooks: &Hooks,
         listeners: Vec<(u64, Listener)>,
         time_ns: u64,
+        is_whole: bool,
     ) -> anyhow::Result<()> {
         let count = |key| Ok((key, hooks.listener_count(key)?));
         let counted = self.listeners.counted(&listeners).into_iter();
@@ -155,13 +168,21 @@ impl Inbound {
         let counters = moved
             .filter_map(|netns| Some((netns, self.counters(netns)?)))
             .collect();
-        self.listeners.look(&Look {
+        self.take(Look {
             time_ns,
-            listeners,
+            whole: is_whole,
+            listeners: self.listeners.changed(listeners),
             counters,
             counts,
         });
         Ok(())
+    }
+
+    fn take(&mut self, look: Look) {
+        self.listeners.look(&look);
+        if let Some(taken) = &mut self.taken {
+            taken.push(look);
+        }
     }
 
     fn counters(&self, netns: u32) -> Option<Counters> {
@@ -174,12 +195,18 @@ impl Inbound {
     }
 
     /// What counted before is no news.
-    fn read_first_counters(&mut self) {
-        for netns in self.listeners.unread() {
-            // A namespace that cannot be entered is not asked again and again.
-            let counters = self.counters(netns).unwrap_or_default();
-            self.listeners.counters(netns, counters);
+    fn read_first_counters(&mut self, time_ns: u64) {
+        let unread = self.listeners.unread();
+        if unread.is_empty() {
+            return;
         }
+        // A namespace that cannot be entered is not asked again and again.
+        let first = |netns| (netns, self.counters(netns).unwrap_or_default());
+        self.take(Look {
+            time_ns,
+            counters: unread.into_iter().map(first).collect(),
+            ..Look::default()
+        });
     }
 
     fn await_nobody(&mut self, hooks: &mut Hooks) -> anyhow::Result<()> {
@@ -191,24 +218,21 @@ impl Inbound {
         Ok(())
     }
 
-    /// The records that are due.
+    /// What is to be told now, and what was found out about it beside events and looks.
     pub(super) fn due(
         &mut self,
         now_ns: u64,
         tracker: &Tracker,
-        ways: &mut Ways,
         holders: &mut Holders,
-        clock: Clock,
-    ) -> Vec<Failure> {
+    ) -> Vec<(Refusals, Circumstances)> {
         let due = self.listeners.due(now_ns);
         due.into_iter()
             .map(|refusals| {
-                let places = ways.of_netns(refusals.listener.netns);
-                let mut verdict = inbound::diagnose(&refusals, places);
-                let lost = lost(tracker, &refusals);
-                compose::inbound::doubt(&mut verdict, lost);
-                let held = held(&refusals, tracker, holders);
-                compose::inbound::failure(&refusals, &verdict, held, lost, clock)
+                let circumstances = Circumstances {
+                    held: held(&refusals, tracker, holders),
+                    lost: lost(tracker, &refusals),
+                };
+                (refusals, circumstances)
             })
             .collect()
     }

@@ -3,24 +3,31 @@
 use std::collections::HashMap;
 
 use crate::{
-    attribute::{Attempt, Enrichment},
+    attribute::{
+        Attempt, Enrichment,
+        listener::{Look, Refusals},
+    },
+    clock::Clock,
+    compose::{self, held::Circumstances},
     diagnose::Places,
-    record::{Context, Record, Way},
+    record::{Context, Record, TurnedAway, Way},
 };
 
 /// Writes it down; what was told once is not told again.
 pub(super) struct Script {
     max_attempts: usize,
     connections: bool,
+    known_listeners_only: bool,
     begun: bool,
     ways: HashMap<u32, String>,
 }
 
 impl Script {
-    pub(super) fn new(max_attempts: usize, connections: bool) -> Self {
+    pub(super) fn new(max_attempts: usize, connections: bool, known_listeners_only: bool) -> Self {
         Self {
             max_attempts,
             connections,
+            known_listeners_only,
             begun: false,
             ways: HashMap::new(),
         }
@@ -34,6 +41,7 @@ impl Script {
                 max_attempts: self.max_attempts.try_into().unwrap_or(u64::MAX),
                 connections: self.connections,
                 own_netns,
+                known_listeners_only: Some(self.known_listeners_only),
             })
         })
     }
@@ -48,10 +56,7 @@ impl Script {
         if due.is_empty() {
             return told;
         }
-        let ways = self.changed_ways(places);
-        if !ways.is_empty() {
-            told.push(record(Context::Ways { ways }));
-        }
+        told.extend(self.ways(places));
         let enrichment = |attempt| serde_json::to_value(Enrichment::of(attempt));
         told.push(record(Context::Judged {
             now_ns,
@@ -59,6 +64,42 @@ impl Script {
             attempts: due.iter().filter_map(|it| enrichment(it).ok()).collect(),
         }));
         told
+    }
+
+    pub(super) fn look(look: &Look) -> Record {
+        let look = look.to_json();
+        record(Context::Look { look })
+    }
+
+    /// What listeners turned away is going to be judged.
+    pub(super) fn turned_away(
+        &mut self,
+        now_ns: u64,
+        due: &[(Refusals, Circumstances)],
+        places: &Places,
+        clock: Clock,
+    ) -> Vec<Record> {
+        let mut told = Vec::new();
+        if due.is_empty() {
+            return told;
+        }
+        told.extend(self.ways(places));
+        let failure = |(refusals, circumstances): &(Refusals, Circumstances)| TurnedAway {
+            id: compose::inbound::id(refusals, clock),
+            sk: refusals.sk,
+            // It is a plain structure: nothing can go wrong.
+            circumstances: serde_json::to_value(circumstances).unwrap_or_default(),
+        };
+        told.push(record(Context::TurnedAway {
+            now_ns,
+            failures: due.iter().map(failure).collect(),
+        }));
+        told
+    }
+
+    fn ways(&mut self, places: &Places) -> Option<Record> {
+        let ways = self.changed_ways(places);
+        (!ways.is_empty()).then(|| record(Context::Ways { ways }))
     }
 
     fn changed_ways(&mut self, places: &Places) -> Vec<Way> {

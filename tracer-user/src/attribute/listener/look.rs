@@ -1,14 +1,16 @@
 //! Looks at listeners: what their counts say of what no hook saw.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use tracer_ebpf::listener::{CountKey, Listener};
 
 use super::{Kind, Listeners};
 
 /// What a network namespace counts of packets that its listeners turned away (TcpExt of
 /// `/proc/net/netstat`), and the settings that decide on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counters {
     /// `ListenDrops`: all of them.
     pub listen_drops: u64,
@@ -19,14 +21,19 @@ pub struct Counters {
     /// `TCPReqQFullDoCookies`: not dropped, but answered with a SYN cookie.
     pub syn_queue_cookies: u64,
     /// `net.core.somaxconn`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub somaxconn: Option<u64>,
     /// `net.ipv4.tcp_max_syn_backlog`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_syn_backlog: Option<u64>,
     /// `net.ipv4.tcp_syncookies`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub syncookies: Option<u64>,
     /// `net.ipv4.tcp_abort_on_overflow`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub abort_on_overflow: Option<u64>,
     /// `net.ipv4.tcp_synack_retries`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub synack_retries: Option<u64>,
 }
 
@@ -43,14 +50,16 @@ impl Counters {
 }
 
 /// One look at listeners.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     /// When, `CLOCK_MONOTONIC`.
     pub time_ns: u64,
+    /// All were looked at: those that are not among `listeners` are as they were last seen.
+    pub whole: bool,
     /// Listeners, as they are now.
     pub listeners: Vec<(u64, Listener)>,
-    /// What the network namespaces count, of those where something moved.
-    pub counters: HashMap<u32, Counters>,
+    /// What the network namespaces count, of those where something moved, and those that are new.
+    pub counters: BTreeMap<u32, Counters>,
     /// What the kernel half counted.
     pub counts: Vec<(CountKey, u64)>,
 }
@@ -131,16 +140,23 @@ impl Listeners {
         netns
     }
 
-    /// What a namespace counted before anything of interest happened.
-    pub fn counters(&mut self, netns: u32, counters: Counters) {
-        self.namespaces.entry(netns).or_insert_with(|| Namespace {
-            counters,
-            ..Namespace::default()
-        });
+    /// Those that are not as they were last seen: a look without the others says the same.
+    #[must_use]
+    pub fn changed(&self, mut listeners: Vec<(u64, Listener)>) -> Vec<(u64, Listener)> {
+        let is_known = |sk, now: &Listener| self.get(sk).is_some_and(|it| it.listener == *now);
+        listeners.retain(|(sk, now)| !is_known(*sk, now));
+        listeners
     }
 
-    /// Takes a look.
+    /// Takes a look. With it time passes: clients are no longer waited for, what has not gone on is
+    /// over, and listeners that ended some time before are forgotten.
     pub fn look(&mut self, look: &Look) {
+        self.take(look);
+        self.give_up(look.time_ns);
+        self.forget(look.time_ns);
+    }
+
+    fn take(&mut self, look: &Look) {
         for &(key, count) in &look.counts {
             let of_it = |known: &&u64| self.watched[known].counts.contains_key(&key);
             if let Some(sk) = self.watched.keys().find(of_it).copied() {
@@ -168,8 +184,14 @@ impl Listeners {
 
     /// Takes over what listeners are like now.
     fn movers(&mut self, look: &Look) -> Vec<Mover> {
+        let mut seen: BTreeMap<u64, Listener> = BTreeMap::new();
+        if look.whole {
+            let open = self.watched().filter(|(_, known)| !known.has_ended());
+            seen.extend(open.map(|(sk, known)| (sk, known.listener)));
+        }
+        seen.extend(look.listeners.iter().copied());
         let mut movers = Vec::new();
-        for &(sk, now) in &look.listeners {
+        for (sk, now) in seen {
             let Some(known) = self.watched.get_mut(&sk) else {
                 continue;
             };
@@ -205,7 +227,12 @@ impl Listeners {
     /// `None` where it is the first time.
     fn grown(&mut self, netns: u32, now: &Counters) -> Option<u64> {
         let Some(known) = self.namespaces.get_mut(&netns) else {
-            self.counters(netns, now.clone());
+            // What counted before is no news.
+            let new = Namespace {
+                counters: now.clone(),
+                ..Namespace::default()
+            };
+            self.namespaces.insert(netns, new);
             return None;
         };
         let before = std::mem::replace(&mut known.counters, now.clone());

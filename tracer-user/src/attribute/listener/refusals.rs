@@ -11,7 +11,7 @@ use super::{APART_NS, Counters, GATHER_NS, Watched};
 use crate::{attribute::evidence::PacketKind, cause};
 
 /// Kinds that are told apart.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Its accept queue was full.
     AcceptQueue,

@@ -117,7 +117,7 @@ impl Requests {
     /// Those that will never be answered.
     pub(super) fn given_up(&mut self, now_ns: u64) -> Vec<(u64, SocketAddr, Request)> {
         let mut given_up = Vec::new();
-        if now_ns == u64::MAX || now_ns < self.looked_ns + LOOK_NS {
+        if now_ns < self.looked_ns + LOOK_NS {
             return given_up;
         }
         self.looked_ns = now_ns;

@@ -113,7 +113,7 @@ fn look(at_ns: u64, listeners: &[(u64, Listener)], counters: Option<Counters>) -
         time_ns: at_ns,
         listeners: listeners.to_vec(),
         counters: counters.into_iter().map(|it| (NETNS, it)).collect(),
-        counts: Vec::new(),
+        ..Look::default()
     }
 }
 
@@ -121,8 +121,13 @@ fn look(at_ns: u64, listeners: &[(u64, Listener)], counters: Option<Counters>) -
 fn watching() -> Listeners {
     let mut listeners = Listeners::new(false);
     listeners.observe(&listening(how::BEGAN, SK, SECOND, listener(0, 0, 0)));
-    listeners.counters(NETNS, Counters::default());
+    listeners.look(&look(SECOND, &[], Some(Counters::default())));
     listeners
+}
+
+/// Time passes, and nothing else.
+fn pass(listeners: &mut Listeners, now_ns: u64) {
+    listeners.look(&look(now_ns, &[], None));
 }
 
 fn told(listeners: &mut Listeners, now_ns: u64) -> Vec<(Kind, u64)> {
@@ -328,6 +333,7 @@ const AGAIN: [u64; 5] = [1, 3, 7, 15, 31];
 fn a_client_that_never_answers_is_told_once_nobody_waits_any_more() {
     let mut listeners = watching();
     for (count, second) in (1..).zip(AGAIN) {
+        pass(&mut listeners, second * SECOND);
         assert_eq!(listeners.due(second * SECOND), [], "not yet");
         let again = at(
             what::ANSWERED_AGAIN,
@@ -339,7 +345,9 @@ fn a_client_that_never_answers_is_told_once_nobody_waits_any_more() {
         listeners.observe(&again);
     }
     assert!(listeners.awaits_anyone());
+    pass(&mut listeners, 63 * SECOND);
     assert_eq!(listeners.due(63 * SECOND), []);
+    pass(&mut listeners, 81 * SECOND);
     let due = listeners.due(81 * SECOND);
     assert_eq!((&due[0].kind, due[0].turned_away), (&Kind::Unanswered, 1));
     assert_eq!((due[0].retransmits, due[0].since_ns), (5, SECOND));
@@ -352,6 +360,7 @@ fn a_client_that_answers_late_is_none() {
     listeners.observe(&at(what::ANSWERED_AGAIN, 2 * SECOND, packet(2, 0), 1, None));
     listeners.observe(&at(what::ANSWERED_AGAIN, 2 * SECOND, packet(3, 0), 2, None));
     listeners.observe(&came_up(2));
+    pass(&mut listeners, 60 * SECOND);
     let due = listeners.due(60 * SECOND);
     let client = SocketAddr::new("10.9.0.3".parse().unwrap(), 5000);
     assert_eq!((due.len(), due[0].client), (1, Client::One(client)));
@@ -365,6 +374,7 @@ fn a_client_whose_answer_found_the_queue_full_is_told_as_that() {
     listeners.observe(&at(what::DROPPED, 3 * SECOND, packet(2, 16), 1, overflow));
     let counted = counters(1, 1, 0, 0);
     listeners.look(&look(3 * SECOND, &[(SK, listener(1, 2, 0))], Some(counted)));
+    pass(&mut listeners, 60 * SECOND);
     assert_eq!(told(&mut listeners, 60 * SECOND), [(Kind::AcceptQueue, 1)]);
 }
 
@@ -387,17 +397,17 @@ fn what_a_listener_turned_away_is_told_after_its_end() {
     let last = listeners.last_look(event).unwrap();
     listeners.look(&look(2 * SECOND, &[last], Some(counters(4, 4, 0, 0))));
     listeners.observe(&ended);
-    listeners.forget_ended(60 * SECOND);
+    pass(&mut listeners, 60 * SECOND);
     let due = listeners.due(2 * SECOND);
     assert_eq!(
         (due[0].turned_away, due[0].creator.unwrap().tgid),
         (4, 4242)
     );
     // Who waited until then is judged a moment later.
-    listeners.forget_ended(2 * SECOND + 20_000_000);
+    pass(&mut listeners, 2 * SECOND + 20_000_000);
     let remote = SocketAddr::new(net::address(ip(1)), 80);
     assert_eq!(listeners.full(remote, &(SECOND..=2 * SECOND)).len(), 1);
-    listeners.forget_ended(4 * SECOND);
+    pass(&mut listeners, 4 * SECOND);
     assert_eq!(listeners.watched().count(), 0);
 }
 
@@ -429,7 +439,7 @@ fn another_listener_at_the_same_address_is_another() {
 fn a_socket_that_is_gone_gives_nothing() {
     let mut listeners = watching();
     listeners.look(&look(2 * SECOND, &[(SK, Listener::ZERO)], None));
-    listeners.forget_ended(4 * SECOND);
+    pass(&mut listeners, 4 * SECOND);
     assert_eq!(listeners.watched().count(), 0);
     assert_eq!(listeners.due(u64::MAX), []);
 }
