@@ -14,7 +14,7 @@ use tests::{
     lock::Host,
     net::{Lab, Place},
     runner,
-    tracer::Tracer,
+    tracer::{Tracer, is_from},
 };
 use tracer_user::record::{Confidence, Failure, Family, Phase, Record};
 
@@ -82,4 +82,86 @@ fn ten_thousand_resets_are_told_exactly_and_are_two_incidents() {
         })
         .collect();
     assert_eq!(incidents.len(), 2, "{incidents:?}");
+}
+
+/// About a connection of ours that is being opened, one that is open, and one that there is not: the
+/// kernel rations none of them by itself.
+#[test]
+fn a_storm_of_icmp_errors_hides_nothing() {
+    const ERRORS: u64 = 100_000;
+    runner::prepare().unwrap();
+    let _host = Host::alone().unwrap();
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let lab = Lab::new().unwrap();
+        let daemon = |place, line: &str| {
+            let command = CommandLine(line)
+                .command(&lab, place, family, None)
+                .unwrap();
+            Daemon::start(line, command).unwrap()
+        };
+        let silent = "nft 'table inet lab { chain input { type filter hook input priority 0; \
+                      tcp dport { 8081, 8083 } drop; }; }'";
+        lab.sh(Place::Server, family, silent).unwrap();
+        let _server = daemon(Place::Server, "stream.py 8082 --serve");
+        let storm = |how: &str| daemon(Place::Router, &format!("storm.py {how} --count {ERRORS}"));
+        let _storms = [
+            storm("8081 --kind host"),
+            storm("8082 --kind port --established"),
+            storm("8083 --kind too-big --stranger"),
+        ];
+        let tracer = Tracer::watch(&[]).unwrap();
+        let clients = [
+            ("connect.py $s 8081", "icmp-unreachable", "EHOSTUNREACH"),
+            (
+                "stream.py $s 8082 --end peer-aborts",
+                "reset-by-peer",
+                "ECONNRESET",
+            ),
+            ("connect.py $s 8083", "firewall-drop", "ETIMEDOUT"),
+            (
+                "connect.py $s 8084 --times 50 --close",
+                "connection-refused",
+                "ECONNREFUSED",
+            ),
+        ];
+        let stories = std::thread::scope(|scope| {
+            let run = |line| {
+                let line = CommandLine(line);
+                let command = line.command(&lab, Place::Client, family, None).unwrap();
+                client::run(line, command).unwrap()
+            };
+            let all = clients.map(|(line, ..)| scope.spawn(move || run(line)));
+            all.map(|one| one.join().unwrap())
+        });
+        for (story, number) in stories.iter().zip([1, 1, 1, 50]) {
+            let deadline = Instant::now() + Duration::from_secs(30);
+            tracer.wait_for(number, deadline, |it| is_from(it, story.pid));
+        }
+        let received = match family {
+            Family::Ipv4 => "IcmpInDestUnreachs",
+            Family::Ipv6 => "Icmp6InDestUnreachs",
+        };
+        let received = runner::counter_at(&lab, Place::Client, received).unwrap();
+        assert!(received >= ERRORS, "{received}");
+        let trace = tracer.stop().unwrap();
+        let ledger = &trace.trailer().unwrap().ledger;
+        assert_eq!((ledger.failures_lost, ledger.evicted), (0, 0));
+        for ((story, number), (line, cause, errno)) in
+            stories.iter().zip([1, 1, 1, 50]).zip(clients)
+        {
+            let told: Vec<_> = trace
+                .failures()
+                .filter(|it| is_from(it, story.pid))
+                .collect();
+            assert_eq!(told.len(), number, "{line}");
+            for failure in told {
+                let got = (failure.cause.as_str(), failure.errno.as_deref());
+                assert_eq!(got, (cause, Some(errno)), "{failure:#?}");
+                assert_eq!(failure.lost, 0, "{failure:#?}");
+            }
+        }
+        // None of the errors was handed over but those that told something new.
+        let handed_over: u64 = ledger.hooks.values().map(|hook| hook.emitted).sum();
+        assert!(handed_over < ERRORS / 100, "{ledger:#?}");
+    }
 }

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use tracer_ebpf::event::{self, Head, Wire, drop_socket, kind, seen_by, unsent};
 use tracer_user::{
-    attribute::{Attempt, FullQueue, HOLD_NS, RouteAnswer, Tracker},
+    attribute::{Attempt, FullQueue, HOLD_NS, RouteAnswer, Ruling, Tracker},
     decode::{Event, Place},
     diagnose::{Outcome, Places, Verdict, diagnose},
-    record::Confidence,
+    record::{Candidate, Confidence, Match},
 };
 
 const NETNS: u32 = 4_026_531_840;
@@ -208,6 +208,44 @@ fn a_rst_is_a_refusal() {
         end(T + 2000, libc::ECONNREFUSED, 1),
     ];
     assert_eq!(cause(events), ("connection-refused", Confidence::Certain));
+}
+
+#[test]
+fn a_rule_that_only_drops_answers_nothing() {
+    let rule = |verdict: &str| Candidate {
+        engine: "nftables".to_owned(),
+        family: "inet".to_owned(),
+        table: "filter".to_owned(),
+        chain: "output".to_owned(),
+        hook: "output".to_owned(),
+        priority: 0,
+        handle: Some(2),
+        rule: format!("tcp dport 443 {verdict}"),
+        verdict: verdict.to_owned(),
+        packets: None,
+        bytes: None,
+        matches: Match::Certain,
+        counted: false,
+    };
+    for (verdict, cause) in [("reject", "firewall-reject"), ("drop", "icmp-unreachable")] {
+        // An ICMP error of somebody else's came right after the drop.
+        let mut attempt = attempts(vec![
+            attempt(),
+            own_drop(T + 10, "NETFILTER_DROP", "nft_do_chain", Some("output")),
+            soft_error(T + 100, libc::EHOSTUNREACH),
+            end(T + 3 * SECOND, libc::EHOSTUNREACH, 2),
+        ])
+        .remove(0);
+        attempt.evidence.drops[0].ruling = Some(Ruling {
+            candidates: vec![rule(verdict)],
+            complete: true,
+            unknown: None,
+        });
+        let Outcome::Failed(verdict) = diagnose(&attempt, &Places::default()) else {
+            panic!("no failure")
+        };
+        assert_eq!(verdict.finding.cause, cause);
+    }
 }
 
 #[test]

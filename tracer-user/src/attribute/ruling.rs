@@ -16,6 +16,13 @@ pub struct Ruling {
 }
 
 impl Ruling {
+    /// None of the rules that can have dropped them answers, and nothing else can have.
+    #[must_use]
+    pub fn answers_nothing(&self) -> bool {
+        let silent = |it: &Candidate| it.verdict == "drop";
+        self.complete && !self.candidates.is_empty() && self.candidates.iter().all(silent)
+    }
+
     /// The rule that did it: the only one that can have.
     #[must_use]
     pub fn one(&self) -> Option<&Candidate> {

@@ -1,7 +1,7 @@
 //! Netfilter dropped a packet of the handshake: and said nothing, or rejected it.
 
 use crate::{
-    attribute::SeenDrop,
+    attribute::{Ruling, SeenDrop},
     diagnose::{case::Case, finding::Finding, ruling, words},
     errno,
     record::Confidence,
@@ -26,6 +26,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
 
 /// What the rule that dropped it answered with, if it did.
 fn answer(case: &Case<'_>, drop: &SeenDrop) -> Option<String> {
+    if drop.ruling.as_ref().is_some_and(Ruling::answers_nothing) {
+        return None;
+    }
     let near = |at_ns: u64| at_ns.abs_diff(drop.last_ns) < ANSWER_FOLLOWS_NS;
     let evidence = &case.attempt.evidence;
     let icmp = evidence
