@@ -211,6 +211,28 @@ fn a_rst_is_a_refusal() {
 }
 
 #[test]
+fn what_was_not_asked_is_said_where_it_may_matter() {
+    let silent = vec![attempt(), end(T + 3 * SECOND, libc::ETIMEDOUT, 2)];
+    let refused = vec![
+        attempt(),
+        reset(T + 1000),
+        end(T + 2000, libc::ECONNREFUSED, 1),
+    ];
+    for (events, said) in [(silent, true), (refused, false)] {
+        let mut attempt = attempts(events).remove(0);
+        attempt.beyond.unasked = Some("they were asked before it".to_owned());
+        let Outcome::Failed(verdict) = diagnose(&attempt, &Places::default()) else {
+            panic!("no failure")
+        };
+        let missing = verdict.finding.missing;
+        let found = missing
+            .iter()
+            .any(|it| it.ends_with("they were asked before it"));
+        assert_eq!(found, said, "{missing:?}");
+    }
+}
+
+#[test]
 fn a_rule_that_only_drops_answers_nothing() {
     let rule = |verdict: &str| Candidate {
         engine: "nftables".to_owned(),

@@ -41,4 +41,7 @@ pub struct Beyond {
     /// The other end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_end: Option<OtherEnd>,
+    /// Why not all namespaces were asked, where they were to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unasked: Option<String>,
 }

@@ -3,7 +3,7 @@
 use super::{case::Case, finding::Finding};
 use crate::{
     attribute::{OtherEnd, Translation},
-    record::PeerRole,
+    record::{Confidence, PeerRole},
 };
 
 /// Adds it to the chain.
@@ -12,9 +12,14 @@ pub(super) fn explain(case: &Case<'_>, mut finding: Finding) -> Finding {
     for it in &beyond.translations {
         finding = finding.why(translated(case, it));
     }
-    match &beyond.other_end {
-        Some(it) => finding.why(other_end(case, it)),
-        None => finding,
+    match (&beyond.other_end, &beyond.unasked) {
+        (Some(it), _) => finding.why(other_end(case, it)),
+        // Where the kernel's own word decides, neither would change anything.
+        (None, Some(why)) if finding.confidence != Confidence::Certain => finding.missing(format!(
+            "whether this host translates its addresses, and whose its other end is, if that is here, \
+             as its network namespaces know: {why}"
+        )),
+        _ => finding,
     }
 }
 

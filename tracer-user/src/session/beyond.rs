@@ -77,24 +77,30 @@ impl Surroundings {
         for attempt in &mut *due {
             attempt.beyond.other_end = listener(attempt, sockets);
         }
-        let subjects: Vec<Subject> = due
+        let mut subjects: Vec<Subject> = due
             .iter()
             .enumerate()
             .filter_map(|(nth, attempt)| subject(nth, attempt))
-            .take(MAX_ASKED)
             .collect();
         let began = Instant::now();
         self.saved = MOST_SAVED.min(self.saved + (began - self.since) / SHARE);
         self.since = began;
-        if subjects.is_empty() || self.saved < PATIENCE {
+        if subjects.is_empty() {
             return;
         }
+        let (asked, why) = if self.saved < PATIENCE {
+            (0, "they were asked before it, which takes long")
+        } else {
+            (MAX_ASKED, "too many connections failed at once")
+        };
+        for left in subjects.drain(asked.min(subjects.len())..) {
+            due[left.nth].beyond.unasked = Some(why.to_owned());
+        }
         for subject in follow(subjects, due, &mut sockets.holders) {
-            let attempt = &mut due[subject.nth];
-            attempt.beyond.translations = subject.beyond.translations;
-            if subject.beyond.other_end.is_some() {
-                attempt.beyond.other_end = subject.beyond.other_end;
-            }
+            let beyond = &mut due[subject.nth].beyond;
+            let listener = beyond.other_end.take();
+            *beyond = subject.beyond;
+            beyond.other_end = beyond.other_end.take().or(listener);
         }
         self.saved = self.saved.saturating_sub(began.elapsed());
     }
@@ -128,6 +134,9 @@ fn follow(mut subjects: Vec<Subject>, due: &[Attempt], holders: &mut Holders) ->
     while !subjects.is_empty() {
         let questions = subjects.iter().map(|it| (it.nth, it.flow)).collect();
         let Some((known, all)) = ask(questions) else {
+            for subject in &mut subjects {
+                subject.beyond.unasked = Some("they cannot be asked".to_owned());
+            }
             done.append(&mut subjects);
             break;
         };
@@ -146,6 +155,9 @@ fn follow(mut subjects: Vec<Subject>, due: &[Attempt], holders: &mut Holders) ->
                     if all {
                         let direction = due[subject.nth].direction();
                         subject.beyond.other_end = other_end(&about, direction, holders);
+                    } else {
+                        let why = "not all of them answered in time";
+                        subject.beyond.unasked = Some(why.to_owned());
                     }
                     done.push(subject);
                 }
