@@ -21,4 +21,6 @@ pub mod scenario;
 pub mod service;
 pub mod shell;
 pub mod tracer;
+#[cfg(target_arch = "x86_64")]
+pub mod unhook;
 pub mod unseen;

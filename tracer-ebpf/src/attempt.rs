@@ -18,6 +18,8 @@ pub mod phase {
     /// Failed, and was handed over without an owner, since its beginning was not seen: who closes it
     /// is.
     pub const UNOWNED: u32 = 6;
+    /// Failed, and was handed over; nobody has it open whose closing it could tell anything.
+    pub const TOLD: u32 = 7;
 }
 
 wire! {

@@ -267,7 +267,9 @@ pub mod seen_by {
     /// `inet_sk_error_report`, right after it: the kernel had skipped the former.
     pub const ERROR_REPORT: u32 = 2;
     /// `inet_sk_error_report` of `tcp_disconnect`, or `tcp_destroy_sock`: the kernel had skipped
-    /// both of the former. The socket has forgotten its error and its sequence numbers by then.
+    /// both of the former. A socket that never came up has forgotten its error and its sequence
+    /// numbers by then; of one that had come up, [`super::State::old`] is inferred, and
+    /// [`stream_flag::ORPHAN`](super::stream_flag::ORPHAN) is always set.
     pub const LATER: u32 = 3;
 }
 

@@ -202,15 +202,22 @@ pub(crate) fn is_in_call(sk: u64) -> bool {
     read::<u32>(sk, layout!(sock_owned)) != 0
 }
 
-/// `SOCK_DEAD` and `SOCK_KEEPOPEN` are bits 0 and 3 of `sk_flags` (`enum sock_flags`,
+/// `SOCK_DEAD`, `SOCK_DONE` and `SOCK_KEEPOPEN` are bits 0, 1 and 3 of `sk_flags` (`enum sock_flags`,
 /// `include/net/sock.h`), since long before 5.10.
 const DEAD: u64 = 1;
+const DONE: u64 = 1 << 1;
 const KEEPOPEN: u64 = 1 << 3;
 
 /// The application has closed it, and TCP goes on alone.
 #[inline(always)]
 pub(crate) fn is_orphan(sk: u64) -> bool {
     read::<u64>(sk, layout!(sock_flags)) & DEAD != 0
+}
+
+/// Its FIN has come (`tcp_fin`, `net/ipv4/tcp_input.c`).
+#[inline(always)]
+pub(crate) fn has_peer_closed(sk: u64) -> bool {
+    read::<u64>(sk, layout!(sock_flags)) & DONE != 0
 }
 
 /// Inode number of a socket's file; 0 where no descriptor holds it.

@@ -346,6 +346,64 @@ fn of_an_older_connection_that_several_held_it_is_said() {
     }
 }
 
+/// No hook saw the end: the socket was closed by a system call, after the application had taken the error.
+fn unseen() -> State {
+    let mut state = state(ESTABLISHED, 0);
+    state.write_seq += 500;
+    state.stream.snd_nxt += 500;
+    state.seen_by = seen_by::LATER;
+    state.stream.flags = stream_flag::ORPHAN | stream_flag::IN_CALL;
+    state
+}
+
+fn assert_doubtful(verdict: &Verdict, cause: &str, confidence: Confidence) {
+    assert_eq!(verdict.finding.cause, cause);
+    assert_eq!(verdict.finding.confidence, confidence);
+    let missing = &verdict.finding.missing;
+    assert!(
+        missing
+            .iter()
+            .any(|it| it.starts_with("how and when it ended")),
+        "{missing:?}"
+    );
+}
+
+#[test]
+fn an_end_that_no_hook_saw_is_judged_by_what_is_left_of_it() {
+    assert_doubtful(&verdict(unseen(), vec![]), "unknown", Confidence::Unknown);
+    let mut again = unseen();
+    again.retransmits = 4;
+    let silent = verdict(again, vec![]);
+    assert_doubtful(&silent, "retransmission-timeout", Confidence::Likely);
+    assert_eq!((silent.errno, silent.severity), (None, Severity::Warning));
+    let mut reset = unseen();
+    reset.err = libc::ECONNRESET;
+    assert_doubtful(&verdict(reset, vec![]), "reset-by-peer", Confidence::Likely);
+    let local = verdict(unseen(), vec![reset_sent("TCP_ABORT_ON_CLOSE")]);
+    assert_doubtful(&local, "reset-by-local", Confidence::Likely);
+    let received = event::ResetReceived {
+        head: head(kind::RESET_RECEIVED, END_NS - 1_000_000_000, START_NS),
+        tuple: tuple(),
+    };
+    let mut tracker = Tracker::new(64);
+    tracker.observe(opened(0));
+    tracker.observe(Event::ResetReceived(received));
+    tracker.observe(Event::State(Box::new(again)));
+    let by_peer = judged(&tracker.due(u64::MAX)[0]);
+    assert_doubtful(&by_peer, "reset-by-peer", Confidence::Likely);
+}
+
+#[test]
+fn what_was_closed_before_its_unseen_end_had_nobody_to_warn() {
+    let mut left = unseen();
+    left.old = FIN_WAIT1;
+    left.stream.flags = stream_flag::ORPHAN;
+    left.err = libc::ETIMEDOUT;
+    let verdict = verdict(left, vec![]);
+    assert_doubtful(&verdict, "retransmission-timeout", Confidence::Likely);
+    assert_eq!(verdict.severity, Severity::Info);
+}
+
 #[test]
 fn resets_go_to_the_connections_that_one_socket_address_had_one_after_the_other() {
     const APART_NS: u64 = 100_000;

@@ -2,20 +2,30 @@
 
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use tracer_ebpf::{
-    attempt::phase,
+    attempt::{Entry, phase},
     counter::Hook,
     event::{seen_by, unsent::DESTROYED},
 };
 
-use super::{end, holder, unsent};
+use super::{end, holder, stream, unsent};
 use crate::table;
 
 #[raw_tracepoint(tracepoint = "tcp_destroy_sock")]
 pub(crate) fn tcp_destroy_sock(ctx: RawTracePointContext) -> i32 {
     let sk: u64 = ctx.arg(0);
-    let Some(entry) = table::any(sk) else {
-        return 0;
-    };
+    match table::any(sk) {
+        Some(entry) => settle(sk, entry),
+        // Accepted, or older than the tracer.
+        None if stream::unseen(sk, seen_by::LATER) == 0 => return 0,
+        None => {}
+    }
+    table::remove(sk);
+    0
+}
+
+/// Tells what nothing told before.
+#[inline(always)]
+fn settle(sk: u64, entry: *mut Entry) {
     // SAFETY: a map value.
     let found = unsafe { &mut *entry };
     match found.phase {
@@ -23,14 +33,13 @@ pub(crate) fn tcp_destroy_sock(ctx: RawTracePointContext) -> i32 {
         phase::SYN_SENT => {
             end::unseen(sk, found, Hook::Destroy, seen_by::LATER);
         }
-        phase::OPEN if found.announced != 0 => {
-            end::over(sk, found);
-        }
-        phase::UNOWNED | phase::FAILED => {
-            holder::closed(sk, found);
-        }
         _ => {}
     }
-    table::remove(sk);
-    0
+    if found.phase == phase::OPEN && stream::unseen(sk, seen_by::LATER) == 0 && found.announced != 0
+    {
+        end::over(sk, found);
+    }
+    if matches!(found.phase, phase::UNOWNED | phase::FAILED) {
+        holder::closed(sk, found);
+    }
 }

@@ -42,6 +42,22 @@ impl Seen {
             failure: 1,
         }
     }
+
+    /// Of a connection that had come up.
+    #[inline(always)]
+    pub(crate) fn of_stream(by: u32, cookie: u64, failure: bool) -> Self {
+        let hook = match by {
+            seen_by::STATE => Hook::State,
+            seen_by::ERROR_REPORT => Hook::ErrorReport,
+            _ => Hook::Destroy,
+        };
+        Self {
+            hook,
+            by,
+            cookie,
+            failure: failure as u32,
+        }
+    }
 }
 
 /// An attempt failed: handed over, and remembered as such. It stays in the table until the socket is

@@ -7,6 +7,7 @@ use aya_ebpf::{
 use tracer_ebpf::{
     attempt::{Entry, phase},
     counter::{Attempts, Count, Hook},
+    event::seen_by,
 };
 
 use super::{
@@ -190,7 +191,7 @@ fn ended(sk: *const u8, old: u32) -> u32 {
     let address = sk as u64;
     let failure = protocol == IPPROTO_TCP && stream::has_failed(address, old);
     if failure || setting!(follow_open) != 0 {
-        stream::ended(address, old, failure, cookie(sk));
+        stream::ended(address, old, failure, cookie(sk), seen_by::STATE);
     }
     0
 }

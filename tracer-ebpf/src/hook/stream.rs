@@ -1,9 +1,10 @@
 //! How a connection ended that had come up: which ends are failures, and who ended it.
 
 use tracer_ebpf::{
-    attempt::phase,
+    attempt::{Entry, phase},
+    config::ABSENT,
     counter::{Attempts, Count, Hook},
-    event::{Attempt, kind, owner_flag},
+    event::{Attempt, kind, owner_flag, seen_by},
 };
 
 use super::{
@@ -38,10 +39,73 @@ pub(crate) fn has_failed(sk: u64, old: u32) -> bool {
     }
 }
 
+/// A socket that is over, though no change of state told of it, and that shows that it did not end
+/// well. The ends that [`has_failed`] lets pass show nothing of the kind, whether or not their change of
+/// state was seen. 1 where it was told now.
+#[inline(never)]
+pub(crate) fn unseen(sk: u64, by: u32) -> u32 {
+    // `tcp_disconnect` forgets the port, and moves the sequence numbers.
+    if !shows_failure(sk)
+        || socket::remote_port(sk) == 0
+        || read::<u16>(sk, layout!(sock_protocol)) != socket::IPPROTO_TCP
+    {
+        return 0;
+    }
+    count::hook(Hook::State, Count::Recovered);
+    ended(sk, last_state(sk, by), true, 0, by);
+    1
+}
+
+/// Data that the peer never acknowledged, or an error or unanswered probes though this side never
+/// closed it. What is acknowledged and what is written outlive `tcp_write_queue_purge` and `tcp_done`.
+#[inline(always)]
+fn shows_failure(sk: u64) -> bool {
+    let written: u32 = read(sk, layout!(tcp_write_seq));
+    let acked: u32 = read(sk, layout!(tcp_snd_una));
+    match written.wrapping_sub(acked) {
+        0 => {
+            let told = read::<i32>(sk, layout!(sock_err)) != 0
+                || read::<u8>(sk, layout!(icsk_probes_out)) != 0;
+            told && is_without_fin(sk, 0)
+        }
+        // Its FIN alone takes nothing away from anybody.
+        1 => is_without_fin(sk, 1),
+        _ => true,
+    }
+}
+
+/// Whether all of what this side has sent was data, of which so many bytes are not acknowledged: it never
+/// closed the connection. By TCP's own counts: `bytes_acked` has the SYN of who sent it, and the FIN, and
+/// `bytes_sent` neither. Where who opened it is not known, one number too many may be either.
+#[inline(always)]
+fn is_without_fin(sk: u64, under_way: u64) -> bool {
+    if layout!(tcp_bytes_acked) == ABSENT || layout!(tcp_bytes_sent) == ABSENT {
+        return false;
+    }
+    let acked: u64 = read(sk, layout!(tcp_bytes_acked));
+    let sent: u64 = read(sk, layout!(tcp_bytes_sent));
+    let again: u64 = read(sk, layout!(tcp_bytes_retrans));
+    let opened_here = table::get(sk).is_some_and(|entry| !holder::is_held(entry));
+    let counted = acked.wrapping_add(under_way).wrapping_add(again);
+    counted.wrapping_sub(sent) == opened_here as u64
+}
+
+/// Who destroys a socket in a system call closes it only then; any other one was closed before.
+#[inline(always)]
+fn last_state(sk: u64, by: u32) -> u32 {
+    let closed_before = by == seen_by::LATER && !socket::is_in_call(sk);
+    match (closed_before, socket::has_peer_closed(sk)) {
+        (false, false) => state::ESTABLISHED,
+        (false, true) => state::CLOSE_WAIT,
+        (true, false) => state::FIN_WAIT1,
+        (true, true) => state::LAST_ACK,
+    }
+}
+
 /// Hands over the end of a connection, with its owner: who opened it, or who ended it by a system
 /// call. Where neither is known, user space looks for who holds it.
 #[inline(never)]
-pub(crate) fn ended(sk: u64, old: u32, failure: bool, cookie: u64) -> u32 {
+pub(crate) fn ended(sk: u64, old: u32, failure: bool, cookie: u64, by: u32) -> u32 {
     let err: i32 = read(sk, layout!(sock_err));
     let aborted = err == ECONNABORTED;
     // Whoever closed it did so long ago: the task that destroys it now is not the holder.
@@ -53,24 +117,21 @@ pub(crate) fn ended(sk: u64, old: u32, failure: bool, cookie: u64) -> u32 {
         Some(entry) => announce::attempt(Hook::State, sk, entry),
         None if !failure => return 0,
         None if is_left_alone => 0,
-        None if socket::is_in_call(sk) && !aborted => match closer(sk) {
+        None if socket::is_in_call(sk) && !aborted => match closer(sk, by) {
             0 if owner::is_filtering() => return 0,
             attempt_ns => attempt_ns,
         },
         None => holder::unknown(sk),
     };
-    count::hook(Hook::State, Count::Seen);
+    let seen = Seen::of_stream(by, cookie, failure);
+    count::hook(seen.hook, Count::Seen);
     if failure {
         count::attempt(Attempts::Failed);
         count::errno(err);
     }
-    let seen = Seen {
-        failure: failure as u32,
-        ..Seen::at_state(cookie)
-    };
     // SAFETY: a map value.
     let known = entry.map(|entry| unsafe { &*entry });
-    end::emit_event(sk, attempt_ns, known, (old, state::CLOSE), seen);
+    emit(sk, attempt_ns, known, old, &seen);
     if let Some(entry) = entry {
         // SAFETY: a map value.
         let entry = unsafe { &mut *entry };
@@ -78,23 +139,45 @@ pub(crate) fn ended(sk: u64, old: u32, failure: bool, cookie: u64) -> u32 {
             // That it came up was not seen.
             pending::add(entry.pending_slot, -1);
         }
-        entry.phase = phase::FAILED;
-        if is_left_alone {
-            table::remove(sk);
-        }
+        entry.phase = if is_left_alone {
+            phase::TOLD
+        } else {
+            phase::FAILED
+        };
+    } else if failure {
+        told(sk);
     }
     0
 }
 
-/// The task that made the system call, as the owner of a connection that is not in the table: its
-/// key, or 0 where a filter leaves the task out.
+/// A frame of its own.
 #[inline(never)]
-fn closer(sk: u64) -> u64 {
+fn emit(sk: u64, attempt_ns: u64, entry: Option<&Entry>, old: u32, seen: &Seen) -> u32 {
+    end::emit_event(sk, attempt_ns, entry, (old, state::CLOSE), *seen);
+    0
+}
+
+/// A failure that is told without an entry: once only.
+#[inline(never)]
+fn told(sk: u64) -> u32 {
+    let mut entry = table::NOTHING;
+    table::describe(&mut entry, sk, phase::TOLD);
+    // Where [`holder::unknown`] has put it, it stays.
+    table::put_new(sk, &entry) as u32
+}
+
+/// The task that made the system call, as the owner of a connection that is not in the table: its
+/// key, or 0 where a filter leaves the task out. It ended the connection, or had it open to the last.
+#[inline(never)]
+fn closer(sk: u64, by: u32) -> u64 {
     let mut owner = owner::NOBODY;
     if owner::take_current(&mut owner) == 0 {
         return 0;
     }
-    owner.flags |= owner_flag::ENDED_IT;
+    owner.flags |= match by {
+        seen_by::STATE => owner_flag::ENDED_IT,
+        _ => owner_flag::HELD_IT,
+    };
     announce::process(Hook::State, owner.tgid);
     let now_ns = ring::now_ns();
     ring::emit::<Attempt>(Hook::State, |event| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tracer_ebpf::event::{self, Owner, State, Tuple, Unsent, owner_flag, seen_by};
+use tracer_ebpf::event::{self, Owner, State, Tuple, Unsent, owner_flag, seen_by, stream_flag};
 
 use super::{beyond::Beyond, evidence::Evidence, nearby::Nearby, queue::FullQueue};
 use crate::record::{Direction, Process};
@@ -113,10 +113,10 @@ impl Attempt {
         }
     }
 
-    /// A socket whose end was told late has forgotten its own end and its sequence numbers: the last
-    /// retransmission of its SYN still knew them.
+    /// A socket that never came up, and whose end was told late, has forgotten its own end and its
+    /// sequence numbers: the last retransmission of its SYN still knew them.
     pub(super) fn remember_ends(&mut self) {
-        let was_seen = self.end_was_seen();
+        let was_seen = self.end_was_seen() || self.stream().is_some();
         if let (End::State(state), Some(last)) = (&mut self.end, self.evidence.retransmits.last())
             && !was_seen
         {
@@ -210,6 +210,15 @@ impl Attempt {
             .as_ref()
             .is_some_and(|owner| owner.flags & owner_flag::KERNEL_THREAD != 0)
     }
+}
+
+/// True where the application had closed a connection before that ended, so that nobody gets an errno.
+/// Who closes one that has ended already leaves it only then.
+#[must_use]
+pub fn was_left(state: &State) -> bool {
+    let is = |flag: u32| state.stream.flags & flag != 0;
+    let closed_late = state.seen_by == seen_by::LATER && is(stream_flag::IN_CALL);
+    is(stream_flag::ORPHAN) && !closed_late
 }
 
 /// True of an owner that is not who called `connect()`.

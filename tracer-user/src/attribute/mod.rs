@@ -17,7 +17,7 @@ mod stream;
 mod tracker;
 
 pub use self::{
-    attempt::{Attempt, End, Found, Identity, RouteAnswer, is_late, is_open},
+    attempt::{Attempt, End, Found, Identity, RouteAnswer, is_late, is_open, was_left},
     beyond::{Beyond, OtherEnd, Translation},
     enrichment::Enrichment,
     evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way, is_down},

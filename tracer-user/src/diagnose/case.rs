@@ -118,7 +118,12 @@ impl<'a> Case<'a> {
                 err
             }
             // A RST leaves no other (tcp_reset, net/ipv4/tcp_input.c).
-            _ if !self.attempt.end_was_seen() && self.was_reset() => libc::ECONNREFUSED,
+            _ if !self.attempt.end_was_seen()
+                && self.attempt.stream().is_none()
+                && self.was_reset() =>
+            {
+                libc::ECONNREFUSED
+            }
             _ => state.err,
         }
     }

@@ -76,6 +76,7 @@ pub fn refused_here(attempt: &Attempt) -> Option<(u32, std::net::SocketAddr)> {
 fn conclude_stream(case: &Case<'_>, mut finding: Finding, severity: Severity) -> Verdict {
     doubt(case, &mut finding);
     finding = beyond::explain(case, finding);
+    doubt_end(case, &mut finding);
     finding.missing.extend(words::whose(case));
     finding.why.insert(0, words::what_the_application_saw(case));
     Verdict {
@@ -97,9 +98,8 @@ fn doubt(case: &Case<'_>, finding: &mut Finding) {
     }
 }
 
-fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str>) -> Verdict {
-    doubt(case, &mut finding);
-    finding = beyond::explain(case, finding);
+/// Where another hook told of the end, later, how it came is inferred.
+fn doubt_end(case: &Case<'_>, finding: &mut Finding) {
     if !case.attempt.end_was_seen() {
         finding.confidence = finding.confidence.min(Confidence::Likely);
         finding.missing.push(
@@ -107,6 +107,12 @@ fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str
                 .to_owned(),
         );
     }
+}
+
+fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str>) -> Verdict {
+    doubt(case, &mut finding);
+    finding = beyond::explain(case, finding);
+    doubt_end(case, &mut finding);
     if case.attempt.began_ns().is_none() {
         finding.confidence = finding.confidence.min(Confidence::Likely);
         finding.missing.push(

@@ -1,10 +1,10 @@
 //! Sentences that several rules share.
 
-use tracer_ebpf::event::{State, owner_flag, stream_flag};
+use tracer_ebpf::event::{State, owner_flag, seen_by};
 
 use super::case::{Case, Exit};
 use crate::{
-    attribute::{End, SeenDrop},
+    attribute::{End, SeenDrop, was_left},
     errno,
 };
 
@@ -81,8 +81,14 @@ pub(super) fn what_the_application_saw(case: &Case<'_>) -> String {
 
 /// The same of a connection that had come up.
 fn what_its_user_saw(state: &State, after: &str) -> String {
-    let orphan = state.stream.flags & stream_flag::ORPHAN != 0;
+    let orphan = was_left(state);
     match state.err {
+        0 if state.seen_by == seen_by::LATER && orphan => {
+            "the connection ended: the application had closed it, and gets no error".to_owned()
+        }
+        0 if state.seen_by == seen_by::LATER => {
+            "the connection had ended by the time the application closed it".to_owned()
+        }
         0 => format!("the connection ended{after} by a RST of this side"),
         err if orphan => format!(
             "the connection ended{after} ({}): the application had closed it, and gets no error",

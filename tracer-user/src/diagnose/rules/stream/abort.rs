@@ -7,14 +7,14 @@ use crate::{
 };
 
 pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
-    if stalled.state.err != 0 {
+    if stalled.state.err != 0 || (stalled.has_lost_its_error() && !stalled.was_reset_from_here()) {
         return None;
     }
     if stalled.reset_reason() == Some("TCP_ABORT_ON_MEMORY") {
         return Some(out_of_memory());
     }
     let finding = Finding::new("reset-by-local", Confidence::Certain, what(stalled));
-    let finding = match (stalled.reset_reason(), was_reset(stalled)) {
+    let finding = match (stalled.reset_reason(), stalled.was_reset_from_here()) {
         (Some(reason), _) => finding.why(format!("this host sent a RST: {reason}")),
         (None, true) => finding
             .why("this host sent a RST")
@@ -27,10 +27,6 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     };
     let finding = finding.why(stalled.flow());
     Some(fix::at_home(stalled.case, finding))
-}
-
-fn was_reset(stalled: &Stalled<'_>) -> bool {
-    !stalled.case.attempt.evidence.resets_sent.is_empty()
 }
 
 /// Nobody of this connection asked for it: its listener was closed, or its process ended.

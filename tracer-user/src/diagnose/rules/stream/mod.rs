@@ -8,10 +8,11 @@ mod reset;
 mod timer;
 mod unsent;
 
-use tracer_ebpf::event::{State, Stream, stream_flag};
+use tracer_ebpf::event::{State, Stream};
 
 use super::{admin, unknown};
 use crate::{
+    attribute::was_left,
     diagnose::{case::Case, finding::Finding},
     record::Severity,
 };
@@ -47,7 +48,33 @@ impl Stalled<'_> {
 
     /// The application had closed it: nobody gets an errno any more.
     fn is_orphan(&self) -> bool {
-        self.is(stream_flag::ORPHAN)
+        was_left(self.state)
+    }
+
+    /// Another hook told of the end, and by then the application had taken the error, if there was one.
+    fn has_lost_its_error(&self) -> bool {
+        self.state.err == 0 && !self.case.attempt.end_was_seen()
+    }
+
+    /// A timer ended it: by the error, or where that is gone by what TCP last did.
+    fn timed_out(&self) -> bool {
+        let in_vain =
+            self.state.retransmits > 0 || self.stream().probes_out > 0 || self.waits_for_window();
+        self.state.err == libc::ETIMEDOUT || (self.has_lost_its_error() && in_vain)
+    }
+
+    /// There is data, and the peer takes none.
+    fn waits_for_window(&self) -> bool {
+        let stream = self.stream();
+        stream.send_window == 0 && self.unsent() > 0 && stream.packets_out == 0
+    }
+
+    fn was_reset_by_peer(&self) -> bool {
+        !self.case.attempt.evidence.resets_received.is_empty()
+    }
+
+    fn was_reset_from_here(&self) -> bool {
+        !self.case.attempt.evidence.resets_sent.is_empty()
     }
 
     /// The kernel's reasons of the RSTs that this host sent about it.
@@ -59,6 +86,11 @@ impl Stalled<'_> {
     /// Bytes that the peer has not acknowledged.
     fn unacked(&self) -> u32 {
         self.state.write_seq.wrapping_sub(self.state.isn)
+    }
+
+    /// Bytes that were not sent once.
+    fn unsent(&self) -> u32 {
+        self.state.write_seq.wrapping_sub(self.stream().snd_nxt)
     }
 
     /// What was under way, for the chain of whys.

@@ -11,7 +11,7 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     const CAUSE: &str = "mtu-blackhole";
     let drop = dropped::elsewhere(stalled)
         .filter(|drop| dropped::of(drop) == Some(CAUSE) && !drop.incoming && drop.count > 1)?;
-    if stalled.state.err != libc::ETIMEDOUT {
+    if !stalled.timed_out() {
         return None;
     }
     let stream = stalled.stream();

@@ -6,9 +6,17 @@ use crate::{
     record::Confidence,
 };
 
+/// `TCP_CLOSE_WAIT` (`include/net/tcp_states.h`).
+const CLOSE_WAIT: u32 = 8;
+
 pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     // Nothing else leaves these (tcp_reset, net/ipv4/tcp_input.c); in CLOSE_WAIT it is EPIPE.
-    let (cause, what) = match stalled.state.err {
+    let err = match stalled.state.old {
+        _ if !stalled.has_lost_its_error() || !stalled.was_reset_by_peer() => stalled.state.err,
+        CLOSE_WAIT => libc::EPIPE,
+        _ => libc::ECONNRESET,
+    };
+    let (cause, what) = match err {
         libc::ECONNRESET if stalled.is_orphan() => (
             "reset-by-peer",
             format!(

@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
-    if stalled.state.err != libc::ETIMEDOUT {
+    if !stalled.timed_out() {
         return None;
     }
     let finding = link_down(stalled)
@@ -19,7 +19,13 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
         .or_else(|| keepalive(stalled))
         .or_else(|| user_timeout(stalled))
         .unwrap_or_else(|| retransmission(stalled));
-    let finding = finding.why(stalled.flow());
+    let mut finding = finding.why(stalled.flow());
+    if stalled.has_lost_its_error() {
+        finding = finding.missing(
+            "the error that ended it, which the application had taken: a RST that no hook saw would \
+             look the same",
+        );
+    }
     Some(fix::at_home(stalled.case, finding))
 }
 
@@ -63,9 +69,8 @@ fn keepalive(stalled: &Stalled<'_>) -> Option<Finding> {
 
 /// `tcp_probe_timer`: there is data, and the peer takes none.
 fn zero_window(stalled: &Stalled<'_>) -> Option<Finding> {
-    let stream = stalled.stream();
-    let unsent = stalled.state.write_seq.wrapping_sub(stream.snd_nxt);
-    if stream.send_window != 0 || unsent == 0 || stream.packets_out != 0 {
+    let (stream, unsent) = (stalled.stream(), stalled.unsent());
+    if !stalled.waits_for_window() {
         return None;
     }
     let finding = Finding::new(

@@ -15,7 +15,7 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
         state.err,
         libc::ETIMEDOUT | libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL
     );
-    if !ended || !never_left(state) {
+    if !(ended || stalled.timed_out()) || !never_left(state) {
         return None;
     }
     let Some(RouteAnswer::Refused(err)) = &stalled.case.attempt.route else {
