@@ -333,6 +333,27 @@ fn what_cannot_be_read_or_written_ends_with_1_and_one_line() {
 }
 
 #[test]
+fn a_damaged_trace_is_redacted_too() {
+    let path = temporary("damaged.jsonl");
+    let whole = fs::read_to_string(TRACE).unwrap();
+    let cut = whole.len() / 2;
+    fs::write(&path, [&whole[..cut], "\n7\n{\"type\":\"x\"}\n"].concat()).unwrap();
+    let done = run(&[
+        "report",
+        path.to_str().unwrap(),
+        "--redact",
+        "--format",
+        "json",
+    ]);
+    fs::remove_file(&path).unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success(), "{said}");
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let faults = &report["sources"][0]["problems"];
+    assert_eq!(faults[1]["fault"], "not-json", "{faults}");
+}
+
+#[test]
 fn an_error_that_quotes_a_file_is_harmless_to_the_terminal() {
     let path = temporary("hostile.jsonl");
     fs::write(&path, "{\"type\":\"\\u001b[31mX\"}\n").unwrap();

@@ -45,6 +45,8 @@ const FIELDS: &[(&str, Holds)] = &[
     ("confidence", Holds::Ours),
     ("severity", Holds::Ours),
     ("stuck_on", Holds::Ours),
+    ("kind", Holds::Ours),
+    ("fault", Holds::Ours),
     ("errno", Holds::Ours),
     ("outcome", Holds::Ours),
     ("role", Holds::Ours),

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::{
     names::{is_common_chain, is_common_device},
     *,
@@ -55,6 +57,57 @@ fn nothing_of_the_original_is_left() {
         for original in &before {
             assert!(!after.contains(original.as_str()), "{original}: {after}");
         }
+    }
+}
+
+/// Names of fields that hold a word of a closed list, at whatever depth of a schema they are.
+fn closed_lists(schema: &Value, definitions: &Value, found: &mut BTreeSet<String>) {
+    let is_list = |of: &Value| {
+        let of = of["$ref"]
+            .as_str()
+            .and_then(|name| definitions.get(name.rsplit('/').next()?))
+            .unwrap_or(of);
+        let words = of["oneOf"].as_array();
+        of["enum"].is_array() || words.is_some_and(|words| words.iter().any(is_word))
+    };
+    fn is_word(of: &Value) -> bool {
+        of["const"].is_string() || of["enum"].is_array()
+    }
+    match schema {
+        Value::Object(fields) => {
+            for (name, of) in schema["properties"].as_object().into_iter().flatten() {
+                let several = of["anyOf"].as_array().into_iter().flatten();
+                if is_list(of) || is_list(&of["items"]) || several.into_iter().any(is_list) {
+                    found.insert(name.clone());
+                }
+            }
+            for value in fields.values() {
+                closed_lists(value, definitions, found);
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                closed_lists(value, definitions, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn a_word_of_a_closed_list_is_never_taken_for_a_name() {
+    let mut found = BTreeSet::new();
+    for schema in [
+        schemars::schema_for!(Record),
+        schemars::schema_for!(crate::report::model::Report),
+    ] {
+        closed_lists(schema.as_value(), &schema.as_value()["$defs"], &mut found);
+    }
+    for known in ["direction", "confidence", "role", "kind", "fault"] {
+        assert!(found.contains(known), "{known}: {found:?}");
+    }
+    for name in found {
+        assert!(matches!(field(&name), Some(Holds::Ours)), "{name}");
     }
 }
 
