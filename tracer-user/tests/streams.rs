@@ -431,3 +431,24 @@ fn resets_go_to_the_connections_that_one_socket_address_had_one_after_the_other(
         .collect();
     assert_eq!(got, reasons.map(|reason| vec![reason]));
 }
+
+#[test]
+fn who_ends_a_connection_that_another_process_opened_is_told() {
+    const IN_CALL: u32 = stream_flag::IN_CALL;
+    for (err, flags, closer, told) in [
+        (0, IN_CALL, 99, true),
+        (0, IN_CALL, 4242, false),
+        // Whatever ran at that moment.
+        (0, 0, 99, false),
+        (libc::ECONNRESET, IN_CALL, 99, false),
+    ] {
+        let mut state = state(ESTABLISHED, err);
+        state.stream.flags = flags;
+        state.closer_tgid = closer;
+        let why = judged(&ended(state, vec![reset_sent("TCP_STATE")]))
+            .finding
+            .why;
+        let said = "process 99 ended it, and so held it by then; process 4242 had opened it";
+        assert_eq!(why.iter().any(|it| it == said), told, "{why:?}");
+    }
+}

@@ -78,6 +78,7 @@ fn conclude_stream(case: &Case<'_>, mut finding: Finding, severity: Severity) ->
     finding = beyond::explain(case, finding);
     doubt_end(case, &mut finding);
     finding.missing.extend(words::whose(case));
+    finding.why.extend(words::who_ended(case));
     finding.why.insert(0, words::what_the_application_saw(case));
     Verdict {
         errno: case.errno(),

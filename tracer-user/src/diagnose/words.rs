@@ -118,6 +118,21 @@ pub(super) fn whose(case: &Case<'_>) -> Vec<String> {
     missing
 }
 
+/// Another process than the one that opened it had it in a system call when it ended: a socket may be
+/// passed on, by fork or by `SCM_RIGHTS`.
+pub(super) fn who_ended(case: &Case<'_>) -> Option<String> {
+    let (state, owner) = (case.attempt.stream()?, case.attempt.process_owner()?);
+    let in_call = state.stream.flags & stream_flag::IN_CALL != 0 && state.err == 0;
+    let told = in_call && case.attempt.end_was_seen() && case.attempt.began_ns().is_some();
+    let other = state.closer_tgid != 0 && state.closer_tgid != owner.tgid;
+    (told && other).then(|| {
+        format!(
+            "process {} ended it, and so held it by then; process {} had opened it",
+            state.closer_tgid, owner.tgid
+        )
+    })
+}
+
 pub(super) fn signal_name(number: i32) -> String {
     nix::sys::signal::Signal::try_from(number).map_or_else(
         |_| format!("signal {number}"),
