@@ -1,6 +1,6 @@
 //! Sentences that several rules share.
 
-use tracer_ebpf::event::{State, owner_flag, seen_by};
+use tracer_ebpf::event::{State, owner_flag, seen_by, stream_flag};
 
 use super::case::{Case, Exit};
 use crate::{
