@@ -274,6 +274,49 @@ fn a_damaged_inbound_trace_tells_nothing_twice_and_loses_nothing() {
 }
 
 #[test]
+fn parts_of_an_inbound_trace_are_replayed_as_one_and_a_missing_one_loses_no_other() {
+    let directory = Directory::new("parts");
+    let lines = inbound_lines();
+    let third = lines.len() / 3;
+    let header =
+        |part: usize| lines[0].replacen("\"schema\"", &format!("\"part\":{part},\"schema\""), 1);
+    let parts = [
+        &lines[1..third],
+        &lines[third..2 * third],
+        &lines[2 * third..],
+    ];
+    let paths = ["1.jsonl", "2.jsonl", "3.jsonl"].map(|name| directory.join(name));
+    for (part, path) in (1..).zip(&paths) {
+        fs::write(path, header(part) + &parts[part - 1].concat()).unwrap();
+    }
+    let replayed = |paths: &[&PathBuf]| -> (Vec<String>, String) {
+        let mut command = Command::new(tracer::binary().unwrap());
+        command.arg("replay").args(paths).args(["--format", "json"]);
+        let done = command.output().unwrap();
+        let text = String::from_utf8(done.stdout).unwrap();
+        let told = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let told: Vec<Record> = told.collect();
+        let ids = failures(&told).iter().map(|it| it.id.clone()).collect();
+        (ids, String::from_utf8(done.stderr).unwrap())
+    };
+    let (all, said) = replayed(&paths.each_ref());
+    assert!(!said.contains("as they were recorded"), "{said}");
+    let recorded = records(&fixture("inbound"));
+    let ids: Vec<String> = failures(&recorded).iter().map(|it| it.id.clone()).collect();
+    assert_eq!(all, ids);
+    for there in [&[&paths[1], &paths[2]][..], &[&paths[0], &paths[2]]] {
+        let (told, said) = replayed(there);
+        assert!(said.contains("as they were recorded"), "{said}");
+        for path in there {
+            for failure in failures(&records(path)) {
+                let times = told.iter().filter(|id| **id == failure.id).count();
+                assert_eq!(times, 1, "{}", failure.cause);
+            }
+        }
+    }
+}
+
+#[test]
 fn scenarios_of_the_lab_come_to_the_same_records() {
     runner::prepare().unwrap();
     let _host = Host::shared().unwrap();
