@@ -21,6 +21,8 @@ const PLAYS: usize = 4;
 /// So many may be played again where neither a record says that an end was told late, nor ftrace that
 /// the kernel ran no program.
 const UNEXPLAINED: usize = 2;
+/// So many at most for what ftrace saw: it counts other traffic, too.
+const UNSEEN: usize = 10;
 
 fn play_all() -> Trace {
     let unseen = Unseen::count().unwrap();
@@ -33,7 +35,7 @@ fn play_all() -> Trace {
         let skipped = unseen.so_far().unwrap();
         eprintln!("not as expected; {late} told late, {skipped} unseen: {wrong:#?}");
         assert!(
-            wrong.len() <= late + skipped + UNEXPLAINED,
+            wrong.len() <= late + skipped.min(UNSEEN) + UNEXPLAINED,
             "{late} told late, {skipped} unseen: {wrong:#?}"
         );
         let again: Vec<Scenario> = scenario::all()
