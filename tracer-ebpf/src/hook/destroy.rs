@@ -1,6 +1,6 @@
 //! `tcp:tcp_destroy_sock`: the socket's address may be another's from here on.
 
-use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use tracer_ebpf::{
     attempt::{Entry, phase},
     counter::Hook,
@@ -8,24 +8,43 @@ use tracer_ebpf::{
 };
 
 use super::{end, holder, stream, unsent};
-use crate::table;
+use crate::{
+    kernel::{layout, read_trusted},
+    table,
+};
 
-#[raw_tracepoint(tracepoint = "tcp_destroy_sock")]
-pub(crate) fn tcp_destroy_sock(ctx: RawTracePointContext) -> i32 {
-    let sk: u64 = ctx.arg(0);
+#[btf_tracepoint(function = "tcp_destroy_sock")]
+pub(crate) fn tcp_destroy_sock(ctx: BtfTracePointContext) -> i32 {
+    let socket: *const u8 = ctx.arg(0);
+    let sk = socket as u64;
     match table::any(sk) {
-        Some(entry) => settle(sk, entry),
+        Some(entry) => settle(sk, entry, socket),
         // Accepted, or older than the tracer.
-        None if stream::unseen(sk, seen_by::LATER) == 0 => return 0,
+        None if !tells_unseen(socket) => return 0,
         None => {}
     }
     table::remove(sk);
     0
 }
 
+/// Tells an end that was not seen. Who destroys a socket in a system call closes it only then; any
+/// other one was closed before, and the error that ended it is there still, since nobody can take it.
+#[inline(always)]
+fn tells_unseen(socket: *const u8) -> bool {
+    // SAFETY: an argument of the tracepoint.
+    let (owned, err) = unsafe {
+        (
+            read_trusted::<u32>(socket, layout!(sock_owned)),
+            read_trusted::<i32>(socket, layout!(sock_err)),
+        )
+    };
+    let was_open = owned != 0;
+    (was_open || err != 0) && stream::unseen(socket as u64, seen_by::LATER, was_open) != 0
+}
+
 /// Tells what nothing told before.
 #[inline(always)]
-fn settle(sk: u64, entry: *mut Entry) {
+fn settle(sk: u64, entry: *mut Entry, socket: *const u8) {
     // SAFETY: a map value.
     let found = unsafe { &mut *entry };
     match found.phase {
@@ -35,8 +54,7 @@ fn settle(sk: u64, entry: *mut Entry) {
         }
         _ => {}
     }
-    if found.phase == phase::OPEN && stream::unseen(sk, seen_by::LATER) == 0 && found.announced != 0
-    {
+    if found.phase == phase::OPEN && !tells_unseen(socket) && found.announced != 0 {
         end::over(sk, found);
     }
     if matches!(found.phase, phase::UNOWNED | phase::FAILED) {

@@ -90,7 +90,8 @@ fn closed(sk: u64) -> i32 {
         end::unseen(sk, found, Hook::ErrorReport, by);
     }
     if found.phase == phase::OPEN {
-        stream::unseen(sk, by);
+        // Of what its application has closed no error is reported.
+        stream::unseen(sk, by, true);
     }
     0
 }

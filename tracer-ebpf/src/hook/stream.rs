@@ -41,28 +41,30 @@ pub(crate) fn has_failed(sk: u64, old: u32) -> bool {
 
 /// A socket that is over, though no change of state told of it, and that shows that it did not end
 /// well. The ends that [`has_failed`] lets pass show nothing of the kind, whether or not their change of
-/// state was seen. 1 where it was told now.
+/// state was seen. `was_open`: its application had not closed it before. 1 where it was told now.
 #[inline(never)]
-pub(crate) fn unseen(sk: u64, by: u32) -> u32 {
+pub(crate) fn unseen(sk: u64, by: u32, was_open: bool) -> u32 {
     // `tcp_disconnect` forgets the port, and moves the sequence numbers.
-    if !shows_failure(sk)
+    if !shows_failure(sk, was_open)
         || socket::remote_port(sk) == 0
         || read::<u16>(sk, layout!(sock_protocol)) != socket::IPPROTO_TCP
     {
         return 0;
     }
     count::hook(Hook::State, Count::Recovered);
-    ended(sk, last_state(sk, by), true, 0, by);
+    ended(sk, last_state(sk, was_open), true, 0, by);
     1
 }
 
 /// Data that the peer never acknowledged, or an error or unanswered probes though this side never
 /// closed it. What is acknowledged and what is written outlive `tcp_write_queue_purge` and `tcp_done`.
 #[inline(always)]
-fn shows_failure(sk: u64) -> bool {
+fn shows_failure(sk: u64, was_open: bool) -> bool {
     let written: u32 = read(sk, layout!(tcp_write_seq));
     let acked: u32 = read(sk, layout!(tcp_snd_una));
     match written.wrapping_sub(acked) {
+        // What its application has closed before gets no error, nor loses anything by one.
+        0 if !was_open => false,
         0 => {
             let told = read::<i32>(sk, layout!(sock_err)) != 0
                 || read::<u8>(sk, layout!(icsk_probes_out)) != 0;
@@ -90,15 +92,14 @@ fn is_without_fin(sk: u64, under_way: u64) -> bool {
     counted.wrapping_sub(sent) == opened_here as u64
 }
 
-/// Who destroys a socket in a system call closes it only then; any other one was closed before.
+/// Half-closed ones are not told apart.
 #[inline(always)]
-fn last_state(sk: u64, by: u32) -> u32 {
-    let closed_before = by == seen_by::LATER && !socket::is_in_call(sk);
-    match (closed_before, socket::has_peer_closed(sk)) {
-        (false, false) => state::ESTABLISHED,
-        (false, true) => state::CLOSE_WAIT,
-        (true, false) => state::FIN_WAIT1,
-        (true, true) => state::LAST_ACK,
+fn last_state(sk: u64, was_open: bool) -> u32 {
+    match (was_open, socket::has_peer_closed(sk)) {
+        (true, false) => state::ESTABLISHED,
+        (true, true) => state::CLOSE_WAIT,
+        (false, false) => state::FIN_WAIT1,
+        (false, true) => state::LAST_ACK,
     }
 }
 

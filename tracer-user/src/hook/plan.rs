@@ -113,7 +113,7 @@ pub const PLAN: &[Hook] = &[
     Hook {
         program: "tcp_destroy_sock",
         hook: "tcp_destroy_sock",
-        kind: Kind::RawTracepoint,
+        kind: Kind::BtfTracepoint,
         need: Need::Always,
         tells: "when a socket is gone",
         without: "a socket's address could be taken for another's",
