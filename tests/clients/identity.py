@@ -29,8 +29,8 @@ def truth(port, **process):
     print(json.dumps({"port": port, "process": process}), flush=True)
 
 
-def listen(**options):
-    sock = socket.create_server((LOCAL, 0), **options)
+def listen(port=0, **options):
+    sock = socket.create_server((LOCAL, port), **options)
     return sock, sock.getsockname()[1]
 
 
@@ -134,14 +134,14 @@ def own_program():
 
 
 def many_die():
-    """One after the other: each runs what its parent does."""
-    for _ in range(30):
-        dies(lambda: os._exit(0))
+    """One after the other: each runs what its parent does. No two may happen to have one port."""
+    for port in range(2000, 2030):
+        dies(lambda: os._exit(0), port)
 
 
-def dies(how):
+def dies(how, port=0):
     """Ends at the failure, and so closes."""
-    sock, port = listen()
+    sock, port = listen(port)
 
     def work():
         peer, _ = sock.accept()

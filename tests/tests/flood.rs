@@ -23,7 +23,7 @@ const RESETS: usize = 10_000;
 #[test]
 fn ten_thousand_resets_are_told_exactly_and_are_two_incidents() {
     runner::prepare().unwrap();
-    let _host = Host::shared().unwrap();
+    let _host = Host::alone().unwrap();
     let lab = Lab::new().unwrap();
     let ports = "echo 1024 65535 > /proc/sys/net/ipv4/ip_local_port_range";
     lab.sh(Place::Client, Family::Ipv4, ports).unwrap();
@@ -62,7 +62,9 @@ fn ten_thousand_resets_are_told_exactly_and_are_two_incidents() {
     assert_eq!(sockets.len(), RESETS, "each once");
     for failure in of(Place::Client) {
         assert_eq!(failure.cause, "reset-by-local", "{failure:#?}");
-        assert_eq!(failure.resets.len(), 1, "its own RST alone: {failure:#?}");
+        let seen = failure.resets.len();
+        let is_lost = seen == 0 && failure.lost > 0;
+        assert!(seen == 1 || is_lost, "its own RST alone: {failure:#?}");
         let pid = failure.process.as_ref().map(|process| process.pid);
         assert_eq!(pid, Some(story.pid), "{failure:#?}");
     }
