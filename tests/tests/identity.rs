@@ -24,6 +24,9 @@ use tracer_user::record::{Direction, Failure, Family, Record, Role};
 /// How long records may take. No measurement: a wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Processes that die as their connections fail.
+const MAYFLY: &str = "mayfly";
+
 /// What a story says must be told of its failures.
 #[derive(Debug, Deserialize)]
 struct Truth {
@@ -60,7 +63,12 @@ impl Truth {
             return None;
         }
         let told = serde_json::to_value(process).unwrap();
-        let wrong = self.process.iter().any(|(key, value)| told[key] != *value);
+        // Who is switched away between its memory and its descriptors has lost its program by then.
+        let unknown = |key: &str| {
+            process.comm == MAYFLY && matches!(key, "exe" | "cmdline") && told[key].is_null()
+        };
+        let mut fields = self.process.iter();
+        let wrong = fields.any(|(key, value)| told[key] != *value && !unknown(key));
         (wrong || self.process.is_empty()).then(|| told.to_string())
     }
 }
@@ -147,7 +155,14 @@ fn each_story_names_the_right_process() {
     enters.arg(shell::clients().join("identity.py"));
     enters.args(["other-network", &netns]);
     stories.push(("other-network", truths(enters)));
-    check(tracer, lab.inode(Place::Client), &stories);
+    let trace = check(tracer, lab.inode(Place::Client), &stories);
+    let died = || {
+        let processes = trace.failures().filter_map(|it| it.process.as_ref());
+        processes.filter(|process| process.comm == MAYFLY)
+    };
+    let known = died().filter(|process| process.exe.is_some()).count();
+    let all = died().count();
+    assert!(known * 4 >= all * 3, "what {known} of {all} ran is known");
 }
 
 #[test]
