@@ -39,7 +39,7 @@ fn tells_unseen(socket: *const u8) -> bool {
         )
     };
     let was_open = owned != 0;
-    (was_open || err != 0) && stream::unseen(socket as u64, seen_by::LATER, was_open) != 0
+    (was_open || err != 0) && stream::unseen(socket as u64, was_open) != 0
 }
 
 /// Tells what nothing told before.

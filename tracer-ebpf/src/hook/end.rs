@@ -48,7 +48,6 @@ impl Seen {
     pub(crate) fn of_stream(by: u32, cookie: u64, failure: bool) -> Self {
         let hook = match by {
             seen_by::STATE => Hook::State,
-            seen_by::ERROR_REPORT => Hook::ErrorReport,
             _ => Hook::Destroy,
         };
         Self {

@@ -10,7 +10,7 @@ use tracer_ebpf::{
     event::{SocketError, kind, seen_by},
 };
 
-use super::{end, stream};
+use super::end;
 use crate::{
     announce, count,
     kernel::{layout, read},
@@ -81,17 +81,13 @@ fn closed(sk: u64) -> i32 {
     };
     // SAFETY: a map value.
     let found = unsafe { &mut *entry };
-    // `tcp_disconnect` reports too, once the error was taken and the port forgotten.
-    let by = match socket::remote_port(sk) {
-        0 => seen_by::LATER,
-        _ => seen_by::ERROR_REPORT,
-    };
     if found.phase == phase::SYN_SENT {
+        // `tcp_disconnect` reports too, once the error was taken and the port forgotten.
+        let by = match socket::remote_port(sk) {
+            0 => seen_by::LATER,
+            _ => seen_by::ERROR_REPORT,
+        };
         end::unseen(sk, found, Hook::ErrorReport, by);
-    }
-    if found.phase == phase::OPEN {
-        // Of what its application has closed no error is reported.
-        stream::unseen(sk, by, true);
     }
     0
 }

@@ -43,7 +43,7 @@ pub(crate) fn has_failed(sk: u64, old: u32) -> bool {
 /// well. The ends that [`has_failed`] lets pass show nothing of the kind, whether or not their change of
 /// state was seen. `was_open`: its application had not closed it before. 1 where it was told now.
 #[inline(never)]
-pub(crate) fn unseen(sk: u64, by: u32, was_open: bool) -> u32 {
+pub(crate) fn unseen(sk: u64, was_open: bool) -> u32 {
     // `tcp_disconnect` forgets the port, and moves the sequence numbers.
     if !shows_failure(sk, was_open)
         || socket::remote_port(sk) == 0
@@ -52,7 +52,7 @@ pub(crate) fn unseen(sk: u64, by: u32, was_open: bool) -> u32 {
         return 0;
     }
     count::hook(Hook::State, Count::Recovered);
-    ended(sk, last_state(sk, was_open), true, 0, by);
+    ended(sk, last_state(sk, was_open), true, 0, seen_by::LATER);
     1
 }
 
