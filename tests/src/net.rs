@@ -15,7 +15,7 @@ use tracer_user::record::Family;
 
 use crate::shell;
 
-const PREFIX: &str = "tcpwhy-lab";
+pub(crate) const PREFIX: &str = "tcpwhy-lab";
 /// Address pairs: 10.9.0.0/24 and 10.9.1.0/24 are slot 0, up to 10.9.253.0/24.
 const SLOTS: u32 = 127;
 
@@ -307,7 +307,12 @@ fn remove(netns: &str) {
 
 /// Removes what labs left behind whose process is gone.
 pub fn sweep() {
-    sweep_where(|owner| !Path::new("/proc").join(owner).exists());
+    sweep_where(is_gone);
+}
+
+/// No process has this pid any more.
+pub(crate) fn is_gone(pid: &str) -> bool {
+    !Path::new("/proc").join(pid).exists()
 }
 
 /// Set once the process is being ended: no more labs are made.

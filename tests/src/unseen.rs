@@ -2,16 +2,13 @@
 //! BPF program then (on a hardened one, seen side by side with ftrace, none ran in the softirqs that
 //! interrupt the threads of process 1), and no tracer can see it: ftrace counts it.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fmt::Write as _, fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::net::{PREFIX, is_gone};
+
 const TRACEFS: &str = "/sys/kernel/tracing/instances";
-const NAME: &str = "tcpwhy-lab-";
 const EVENTS: &[(&str, &str)] = &[
     ("sock/inet_sock_set_state", "protocol == 6"),
     // IPv4 and IPv6, as `enum ether_type` has them.
@@ -31,7 +28,7 @@ impl Unseen {
     /// Begins to count.
     pub fn count() -> Result<Self> {
         sweep();
-        let name = format!("{NAME}{}", std::process::id());
+        let name = format!("{PREFIX}-{}", std::process::id());
         let unseen = Self {
             instance: PathBuf::from(TRACEFS).join(name),
         };
@@ -66,8 +63,10 @@ impl Unseen {
 fn sweep() {
     for left in fs::read_dir(TRACEFS).into_iter().flatten().flatten() {
         let name = left.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix(NAME));
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX)?.strip_prefix('-'));
+        if owner.is_some_and(is_gone) {
             drop(Unseen {
                 instance: left.path(),
             });

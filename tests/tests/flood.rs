@@ -113,17 +113,19 @@ fn a_storm_of_icmp_errors_hides_nothing() {
         ];
         let tracer = Tracer::watch(&[]).unwrap();
         let clients = [
-            ("connect.py $s 8081", "icmp-unreachable", "EHOSTUNREACH"),
+            ("connect.py $s 8081", "icmp-unreachable", "EHOSTUNREACH", 1),
             (
                 "stream.py $s 8082 --end peer-aborts",
                 "reset-by-peer",
                 "ECONNRESET",
+                1,
             ),
-            ("connect.py $s 8083", "firewall-drop", "ETIMEDOUT"),
+            ("connect.py $s 8083", "firewall-drop", "ETIMEDOUT", 1),
             (
                 "connect.py $s 8084 --times 50 --close",
                 "connection-refused",
                 "ECONNREFUSED",
+                50,
             ),
         ];
         let stories = std::thread::scope(|scope| {
@@ -135,7 +137,7 @@ fn a_storm_of_icmp_errors_hides_nothing() {
             let all = clients.map(|(line, ..)| scope.spawn(move || run(line)));
             all.map(|one| one.join().unwrap())
         });
-        for (story, number) in stories.iter().zip([1, 1, 1, 50]) {
+        for (story, (.., number)) in stories.iter().zip(clients) {
             let deadline = Instant::now() + Duration::from_secs(30);
             tracer.wait_for(number, deadline, |it| is_from(it, story.pid));
         }
@@ -148,9 +150,7 @@ fn a_storm_of_icmp_errors_hides_nothing() {
         let trace = tracer.stop().unwrap();
         let ledger = &trace.trailer().unwrap().ledger;
         assert_eq!((ledger.failures_lost, ledger.evicted), (0, 0));
-        for ((story, number), (line, cause, errno)) in
-            stories.iter().zip([1, 1, 1, 50]).zip(clients)
-        {
+        for (story, (line, cause, errno, number)) in stories.iter().zip(clients) {
             let told: Vec<_> = trace
                 .failures()
                 .filter(|it| is_from(it, story.pid))

@@ -24,6 +24,8 @@ pub mod join;
 pub mod judge;
 pub mod kernel;
 pub mod net;
+#[cfg(test)]
+mod numbers;
 pub mod record;
 pub mod redact;
 pub mod replay;

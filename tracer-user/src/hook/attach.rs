@@ -14,7 +14,12 @@ use super::{
 };
 use crate::record::Degradation;
 
-pub(super) fn attach(mut ebpf: Ebpf, btf: &Btf, follow_command: bool) -> anyhow::Result<Hooks> {
+pub(super) fn attach(
+    mut ebpf: Ebpf,
+    btf: &Btf,
+    follow_command: bool,
+    sees_all: bool,
+) -> anyhow::Result<Hooks> {
     let mut attached: BTreeSet<&str> = BTreeSet::new();
     let mut names = Vec::new();
     let mut degraded = Vec::new();
@@ -46,7 +51,7 @@ pub(super) fn attach(mut ebpf: Ebpf, btf: &Btf, follow_command: bool) -> anyhow:
         attached: names,
         degraded,
         follows_command: follow_command,
-        sees_all: !follow_command,
+        sees_all,
     })
 }
 

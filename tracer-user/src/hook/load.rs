@@ -34,14 +34,6 @@ pub struct Options {
     pub uids: Vec<u32>,
 }
 
-impl Options {
-    /// Whether a filter works in the kernel, as far as it can hold one.
-    fn filters(&self) -> bool {
-        let works = |values: &[u32]| filter(values).1 > 0;
-        self.follow_command || works(&self.pids) || works(&self.uids)
-    }
-}
-
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -63,9 +55,15 @@ impl Default for Options {
 /// nothing to tell.
 pub fn start(kernel: &Kernel, options: &Options) -> anyhow::Result<Hooks> {
     let btf = Btf::from_sys_fs().context("cannot read the kernel's types (BTF)")?;
-    let ebpf = load(&btf, kernel.layout, settings(kernel, options), options)?;
-    let mut hooks = attach::attach(ebpf, &btf, options.follow_command)?;
-    hooks.sees_all &= !options.filters();
+    let settings = settings(kernel, options);
+    let ebpf = load(&btf, kernel.layout, settings, options)?;
+    // As the kernel half has it (`is_filtering`).
+    let filters = [
+        settings.follow_command,
+        settings.pids_len,
+        settings.uids_len,
+    ];
+    let mut hooks = attach::attach(ebpf, &btf, options.follow_command, filters == [0; 3])?;
     // After the hooks: what begins meanwhile is seen twice, and nothing is missed.
     let blind = listeners::start(&mut hooks.ebpf, &btf, !options.follow_command);
     hooks.degraded.extend(blind);

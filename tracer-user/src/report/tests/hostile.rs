@@ -1,19 +1,7 @@
 //! Traces that are damaged, or made to do harm.
 
 use super::*;
-
-/// Numbers that are the same on every run (splitmix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % bound as u64).unwrap()
-    }
-}
+use crate::numbers::Numbers;
 
 /// Puts values of another time, size or kind where values stand.
 fn distort(text: &str, numbers: &mut Numbers) -> Vec<u8> {
