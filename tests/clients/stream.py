@@ -1,6 +1,7 @@
 """A connection that comes up, and then breaks. With --serve PORT the other end of it, which the first
 byte tells what to do. The client prints the errno that it got, as connect.py does. With --mirror the
-two change their parts: the end that was accepted is the one that breaks."""
+two change their parts: the end that was accepted is the one that breaks. With --mptcp at both ends
+it is one of Multipath TCP."""
 
 import argparse
 import errno
@@ -46,8 +47,12 @@ def answer(peer):
             pass
 
 
-def serve(port):
-    sock = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+def serve(port, protocol):
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, protocol)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    sock.bind(("::", port))
+    sock.listen()
     print("listening", flush=True)
     held = []
     while True:
@@ -288,10 +293,14 @@ def main():
     parser.add_argument("--serve", action="store_true")
     parser.add_argument("--end", choices=ENDS)
     parser.add_argument("--mirror", action="store_true")
+    parser.add_argument("--mptcp", action="store_true")
     args = parser.parse_args()
+    protocol = socket.IPPROTO_MPTCP if args.mptcp else socket.IPPROTO_TCP
     if args.serve:
-        serve(args.port)
-    sock = socket.create_connection((args.address, args.port))
+        serve(args.port, protocol)
+    family = socket.AF_INET6 if ":" in args.address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM, protocol)
+    sock.connect((args.address, args.port))
     try:
         mirror(sock, args.end) if args.mirror else ENDS[args.end](sock)
         sock.close()

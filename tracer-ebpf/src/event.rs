@@ -460,8 +460,10 @@ wire! {
         pub packet: Packet,
         /// `enum sk_rst_reason` of the running kernel; `u32::MAX` where it has none.
         pub reason: u32,
-        /// Always 0.
-        pub reserved: u32,
+        /// `TCP_*` state of the socket as it sent it, where the RST is about a connection of its own: an
+        /// open one's ends after it, a closed one's has ended before. 0 for any other, and in traces
+        /// of versions that did not keep it.
+        pub state: u32,
     }
 }
 

@@ -91,6 +91,11 @@ fn reset_sent(reason: &str) -> Event {
     Event::ResetSent(sent, Some(reason.into()))
 }
 
+fn reset_reasons(attempt: &Attempt) -> Vec<&str> {
+    let sent = attempt.evidence.resets_sent.iter();
+    sent.filter_map(|sent| sent.reason.as_deref()).collect()
+}
+
 fn ended(state: State, others: Vec<Event>) -> Attempt {
     let mut tracker = Tracker::new(64);
     tracker.observe(opened(0));
@@ -422,14 +427,38 @@ fn resets_go_to_the_connections_that_one_socket_address_had_one_after_the_other(
         tracker.observe(Event::ResetSent(sent, Some(reason.into())));
     }
     let due = tracker.due(u64::MAX);
-    let got: Vec<Vec<_>> = due
-        .iter()
-        .map(|attempt| {
-            let sent = attempt.evidence.resets_sent.iter();
-            sent.filter_map(|sent| sent.reason.as_deref()).collect()
-        })
-        .collect();
+    let got: Vec<Vec<_>> = due.iter().map(reset_reasons).collect();
     assert_eq!(got, reasons.map(|reason| vec![reason]));
+}
+
+#[test]
+fn a_rst_of_an_open_socket_belongs_to_the_end_that_follows() {
+    const APART_NS: u64 = 100_000;
+    const CLOSE: u32 = 7;
+    let reasons = ["TCP_KEEPALIVE_TIMEOUT", "TCP_ABORT_ON_CLOSE", "TCP_STATE"];
+    let mut tracker = Tracker::new(64);
+    for (nth, (reason, open)) in (0..).zip(reasons.into_iter().zip([false, true, true])) {
+        let mut ended = state(ESTABLISHED, 0);
+        ended.head.time_ns += nth * APART_NS;
+        ended.head.attempt_ns += nth;
+        let (sent_ns, state) = if open {
+            (ended.head.time_ns - 10_000, ESTABLISHED)
+        } else {
+            (ended.head.time_ns + 10_000, CLOSE)
+        };
+        let sent = event::ResetSent {
+            head: head(kind::RESET_SENT, sent_ns, 0),
+            state,
+            ..event::ResetSent::ZERO
+        };
+        tracker.observe(Event::State(Box::new(ended)));
+        tracker.observe(Event::ResetSent(sent, Some(reason.into())));
+    }
+    let due = tracker.due(u64::MAX);
+    let got: Vec<Vec<_>> = due.iter().map(reset_reasons).collect();
+    assert_eq!(got, reasons.map(|reason| vec![reason]));
+    let what = judged(&due[1]).finding.what;
+    assert!(what.starts_with("Multipath TCP closed it"), "{what}");
 }
 
 #[test]

@@ -15,9 +15,44 @@ pub(super) fn rows() -> Vec<Row> {
     rows.extend(silent());
     rows.extend(in_the_way());
     rows.extend(accepted());
-    rows.into_iter()
+    rows = rows
+        .into_iter()
         .map(|row| row.daemon(Server, SERVER))
-        .collect()
+        .collect();
+    rows.extend(multipath());
+    rows
+}
+
+/// Both ends speak Multipath TCP, as Go's listeners do unless told otherwise.
+fn multipath() -> Vec<Row> {
+    let both = |name, about, end| {
+        row("82", name, about)
+            .daemon(Server, "stream.py 8080 --serve --mptcp")
+            .client(
+                format!("stream.py $s 8080 --mptcp --end {end}"),
+                ("s", 8080),
+            )
+            .phase(Established)
+    };
+    vec![
+        both(
+            "mptcp-aborts",
+            "Multipath TCP: the client closes with SO_LINGER 0",
+            "aborts",
+        )
+        .fails("reset-by-local", "", Certain)
+        .told("")
+        .says("this host sent a RST: TCP_ABORT_ON_CLOSE")
+        .server_tells("reset-by-peer", "ECONNRESET"),
+        both(
+            "mptcp-peer-aborts",
+            "Multipath TCP: the peer closes with SO_LINGER 0",
+            "peer-aborts",
+        )
+        .fails("reset-by-peer", "ECONNRESET", Certain)
+        .reset()
+        .server_tells("reset-by-local", ""),
+    ]
 }
 
 /// What would tell the sender to make its segments smaller.

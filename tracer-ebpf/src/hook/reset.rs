@@ -22,10 +22,11 @@ use crate::{
 pub(crate) fn tcp_send_reset(ctx: RawTracePointContext) -> i32 {
     let sk: u64 = ctx.arg(0);
     let skb: u64 = ctx.arg(1);
-    if is_of_stream(sk) {
+    let state = stream_state(sk);
+    if state != 0 {
         count::hook(Hook::SendReset, Count::Seen);
         // A RST of an application's own close answers no packet.
-        emit_sent(&ctx, sk, &packet::NOTHING);
+        emit_sent(&ctx, sk, &packet::NOTHING, state);
         return 0;
     }
     let mut packet = packet::NOTHING;
@@ -36,30 +37,34 @@ pub(crate) fn tcp_send_reset(ctx: RawTracePointContext) -> i32 {
         listener::reset(sk, &packet, reason(&ctx));
     }
     if pending::wants(Hook::SendReset, &packet) {
-        emit_sent(&ctx, sk, &packet);
+        emit_sent(&ctx, sk, &packet, 0);
     }
     0
 }
 
-/// A connection that has come up, or has just been closed.
+/// The state of a connection that has come up, or has just been closed; 0 for any other socket.
 #[inline(always)]
-fn is_of_stream(sk: u64) -> bool {
+fn stream_state(sk: u64) -> u32 {
     if sk == 0 {
-        return false;
+        return 0;
     }
     let state = socket::tcp_state(sk);
-    state == state::CLOSE || socket::is_open(state)
+    if state == state::CLOSE || socket::is_open(state) {
+        state
+    } else {
+        0
+    }
 }
 
 #[inline(always)]
-fn emit_sent(ctx: &RawTracePointContext, sk: u64, packet: &Packet) {
+fn emit_sent(ctx: &RawTracePointContext, sk: u64, packet: &Packet, state: u32) {
     ring::emit::<ResetSent>(Hook::SendReset, |event| {
         // SAFETY: reserved memory of that size; every field is written.
         unsafe {
             (*event).head = ring::head(kind::RESET_SENT, sk, 0);
             (*event).packet = *packet;
             (*event).reason = reason(ctx);
-            (*event).reserved = 0;
+            (*event).state = state;
         }
     });
 }

@@ -135,6 +135,8 @@ pub struct ResetSeen {
     pub netns: u32,
     /// How it was joined to the attempt.
     pub matched_by: MatchedBy,
+    /// The connection's own socket was still open as it sent it.
+    pub was_open: bool,
 }
 
 /// What happened to an attempt.
@@ -214,6 +216,7 @@ impl Evidence {
                 reason: reason.cloned(),
                 netns: reset.packet.netns,
                 matched_by,
+                was_open: false,
             });
         }
     }

@@ -31,7 +31,7 @@ const MAX_RESETS: usize = 1024;
 #[derive(Default)]
 struct Pieces {
     drops: Vec<(Box<event::Drop>, Place)>,
-    resets_sent: Vec<(u64, Option<Arc<str>>)>,
+    resets_sent: Vec<(event::ResetSent, Option<Arc<str>>)>,
     resets_received: Vec<(u64, Tuple)>,
     soft_errors: Vec<(u64, i32, Tuple)>,
 }
@@ -43,15 +43,6 @@ impl Pieces {
             && self.resets_received.is_empty()
             && self.soft_errors.is_empty()
     }
-}
-
-/// The end of a connection.
-#[derive(Clone, Copy)]
-struct Ended {
-    time_ns: u64,
-    /// The kernel sends a RST before it sets an error, as for keepalive; where an application aborts,
-    /// after the end.
-    by_error: bool,
 }
 
 /// Takes what a condition holds for; the rest stays if it came after a moment.
@@ -73,7 +64,7 @@ pub(super) struct StreamEvidence {
     by_socket: LruCache<u64, Pieces>,
     /// When connections ended at this address that wait to be judged, in order: a busy host uses the
     /// address of a socket again within microseconds.
-    ends: HashMap<u64, VecDeque<Ended>>,
+    ends: HashMap<u64, VecDeque<u64>>,
     /// Sockets whose evidence had to go.
     pub(super) forgotten: u64,
 }
@@ -112,8 +103,11 @@ impl StreamEvidence {
     }
 
     pub(super) fn reset_sent(&mut self, event: &event::ResetSent, reason: Option<Arc<str>>) {
-        let sent = (event.head.time_ns, reason);
-        keep(&mut self.of(event.head.sk).resets_sent, sent, MAX_RESETS);
+        keep(
+            &mut self.of(event.head.sk).resets_sent,
+            (*event, reason),
+            MAX_RESETS,
+        );
     }
 
     pub(super) fn reset_received(&mut self, event: &event::ResetReceived) {
@@ -132,15 +126,12 @@ impl StreamEvidence {
 
     /// A connection ended, and waits to be judged.
     pub(super) fn ended(&mut self, state: &State) {
-        let ended = Ended {
-            time_ns: state.head.time_ns,
-            by_error: state.err != 0,
-        };
-        self.ends.entry(state.head.sk).or_default().push_back(ended);
+        let ends = self.ends.entry(state.head.sk).or_default();
+        ends.push_back(state.head.time_ns);
     }
 
     /// The next end at the address of one that is judged now.
-    fn next_end(&mut self, sk: u64) -> Option<Ended> {
+    fn next_end(&mut self, sk: u64) -> Option<u64> {
         let ends = self.ends.get_mut(&sk)?;
         ends.pop_front();
         let next = ends.front().copied();
@@ -159,16 +150,7 @@ impl StreamEvidence {
             return;
         };
         let is_near = |time_ns: u64| time_ns.abs_diff(end_ns) <= HOLD_NS;
-        let is_of_next = |time_ns: u64| {
-            next.is_some_and(|next| {
-                let nearer = time_ns.abs_diff(next.time_ns) < time_ns.abs_diff(end_ns);
-                time_ns >= next.time_ns || (next.by_error && nearer)
-            })
-        };
-        let is_own_reset = |time_ns: u64| {
-            let placed = time_ns >= end_ns || state.err != 0;
-            placed && is_near(time_ns) && !is_of_next(time_ns)
-        };
+        let is_of_next = |time_ns: u64| next.is_some_and(|next| time_ns >= next);
         let drops = take_some(
             &mut all.drops,
             end_ns,
@@ -181,14 +163,18 @@ impl StreamEvidence {
         let sent = take_some(
             &mut all.resets_sent,
             end_ns,
-            |it| it.0,
-            |it| is_own_reset(it.0),
+            |(reset, _)| reset.head.time_ns,
+            |(reset, _)| {
+                let time_ns = reset.head.time_ns;
+                is_near(time_ns) && !is_of_next(time_ns) && is_on_the_side_of(state, reset)
+            },
         );
-        for (_, reason) in sent {
+        for (reset, reason) in sent {
             evidence.resets_sent.push(ResetSeen {
                 reason,
                 netns: tuple.netns,
                 matched_by: MatchedBy::Socket,
+                was_open: is_open(reset.state),
             });
         }
         let received = take_some(
@@ -247,6 +233,23 @@ pub fn never_left(state: &State) -> bool {
     let unsent = state.write_seq.wrapping_sub(stream.snd_nxt);
     let room = stream.send_window >= unsent.min(stream.mss.max(1));
     unsent > 0 && stream.packets_out == 0 && stream.probes_out > 0 && room
+}
+
+/// Whether a RST is on the side of an end where it has to be: an application's abort closes the socket
+/// first (`__tcp_close`, `net/ipv4/tcp.c`), a timer (`net/ipv4/tcp_timer.c`), `tcp_abort` and Multipath
+/// TCP (`mptcp_do_fastclose`, `net/mptcp/protocol.c`) send the RST first.
+fn is_on_the_side_of(end: &State, reset: &event::ResetSent) -> bool {
+    let end_ns = end.head.time_ns;
+    if is_open(reset.state) {
+        return reset.head.time_ns <= end_ns;
+    }
+    // Where the state was not kept: an end by an error follows its RST as a rule.
+    reset.head.time_ns >= end_ns || (reset.state == 0 && end.err != 0)
+}
+
+fn is_open(state: u32) -> bool {
+    const CLOSE: u32 = 7;
+    !matches!(state, 0 | CLOSE)
 }
 
 fn is_same(a: &Tuple, b: &Tuple) -> bool {

@@ -71,7 +71,8 @@ pub(super) static REASONS: &[Reason] = &[
     Reason::failure(
         "TCP_ABORT_ON_CLOSE",
         "the application closed the connection with received data unread: the peer must learn \
-            that it is lost (RFC 2525, 2.17)",
+            that it is lost (RFC 2525, 2.17); Multipath TCP gives this reason for every subflow that \
+            it closes at once, for SO_LINGER with 0 s, too",
     )
     .counts(&["TcpExtTCPAbortOnClose"]),
     Reason::failure(

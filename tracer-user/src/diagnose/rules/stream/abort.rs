@@ -59,6 +59,11 @@ fn what(stalled: &Stalled<'_>) -> String {
         return "its listener was closed before it was accepted".to_owned();
     }
     match stalled.reset_reason() {
+        Some("TCP_ABORT_ON_CLOSE") if was_closed_by_multipath(stalled) => {
+            "Multipath TCP closed it at once (SO_LINGER with 0 s, or data that the application had \
+             not read)"
+                .to_owned()
+        }
         Some("TCP_ABORT_ON_CLOSE") => {
             "the application closed it with data that it had not read".to_owned()
         }
@@ -68,6 +73,14 @@ fn what(stalled: &Stalled<'_>) -> String {
         Some("TCP_ABORT_ON_DATA") => "data came after the application had closed it".to_owned(),
         _ => "this side aborted it".to_owned(),
     }
+}
+
+/// TCP closes a socket before it says by a RST that data was left; Multipath TCP gives the same reason
+/// for each subflow that it closes at once, while that is open (`mptcp_do_fastclose`,
+/// `net/mptcp/protocol.c`).
+fn was_closed_by_multipath(stalled: &Stalled<'_>) -> bool {
+    let mut sent = stalled.case.attempt.evidence.resets_sent.iter();
+    sent.any(|sent| sent.was_open)
 }
 
 fn out_of_memory() -> Finding {
