@@ -241,6 +241,22 @@ def be_killed(sock):
     sock.recv(1)
 
 
+def lose_subflow(sock):
+    """The first subflow of several is destroyed; another carries the connection on."""
+    begin(sock, READ)
+    address, port = sock.getsockname()[:2]
+    all_subflows = ["ss", "-tnH", "state", "established"]
+    deadline = time.monotonic() + 5
+    while subprocess.run(all_subflows, check=True, capture_output=True).stdout.count(b"\n") < 2:
+        if time.monotonic() > deadline:
+            raise SystemExit("no other subflow")
+        time.sleep(0.05)
+    subprocess.run(["ss", "-tK", f"src [{address}]:{port}"], check=True, capture_output=True)
+    sock.sendall(b"x")
+    time.sleep(0.2)
+    sock.sendall(b"x")
+
+
 def be_killed_when_closed(sock):
     """Data is under way, so the socket outlives its descriptor; another process destroys it."""
     begin(sock, READ)
@@ -272,6 +288,7 @@ ENDS = {
     "keepalive": stay_idle,
     "zero-window": fill,
     "killed": be_killed,
+    "loses-subflow": lose_subflow,
     "killed-when-closed": be_killed_when_closed,
     "breaks-link": break_link,
     "drops-by-tc": drop_by_tc,

@@ -111,6 +111,16 @@ absent_by_default! {
         pub tcp_snd_nxt,
         /// `tcp_sock.total_retrans`.
         pub tcp_total_retrans,
+        /// `tcp_sock.is_mptcp`, 1 byte: the socket is a subflow.
+        pub tcp_is_mptcp,
+        /// `inet_connection_sock.icsk_ulp_data`: of a subflow, its `mptcp_subflow_context`.
+        pub icsk_ulp_data,
+        /// `mptcp_subflow_context.conn`: the `mptcp_sock`.
+        pub subflow_conn,
+        /// `mptcp_sock.first`: the subflow that it began with.
+        pub mptcp_first,
+        /// `mptcp_sock.pm.extra_subflows`, 1 byte: how many have joined.
+        pub mptcp_extra_subflows,
         /// `tcp_sock.snd_una`.
         pub tcp_snd_una,
         /// `tcp_sock.rcv_nxt`.

@@ -282,6 +282,9 @@ pub mod stream_flag {
     pub const IN_CALL: u32 = 2;
     /// `SO_KEEPALIVE` is on (`SOCK_KEEPOPEN`).
     pub const KEEPALIVE: u32 = 4;
+    /// A subflow of a Multipath TCP connection that has another one, which may carry it on
+    /// (`mptcp_sock`, `net/mptcp/protocol.h`).
+    pub const ONE_OF_SEVERAL: u32 = 8;
 }
 
 wire! {

@@ -256,8 +256,21 @@ pub(crate) unsafe fn stream(to: *mut Stream, sk: u64) {
         (*to).probes_out = read::<u8>(sk, layout!(icsk_probes_out)) as u32;
         (*to).flags = bit(flags & DEAD != 0, stream_flag::ORPHAN)
             | bit(is_in_call(sk), stream_flag::IN_CALL)
-            | bit(flags & KEEPOPEN != 0, stream_flag::KEEPALIVE);
+            | bit(flags & KEEPOPEN != 0, stream_flag::KEEPALIVE)
+            | bit(is_one_of_several(sk), stream_flag::ONE_OF_SEVERAL);
     }
+}
+
+/// A subflow of a Multipath TCP connection that another one may carry on.
+#[inline(always)]
+fn is_one_of_several(sk: u64) -> bool {
+    let msk: u64 = read(read(sk, layout!(icsk_ulp_data)), layout!(subflow_conn));
+    let first: u64 = read(msk, layout!(mptcp_first));
+    let joined: u8 = read(msk, layout!(mptcp_extra_subflows));
+    // Each is counted until a worker has taken it away.
+    let others = joined > u8::from(first != sk) || (first != sk && is_open(tcp_state(first)));
+    // Of any other socket, what was read there is something else.
+    read::<u8>(sk, layout!(tcp_is_mptcp)) != 0 && others
 }
 
 /// Milliseconds since a moment of `tcp_jiffies32`.

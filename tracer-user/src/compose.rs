@@ -4,7 +4,7 @@ mod beyond;
 pub mod held;
 pub mod inbound;
 
-use tracer_ebpf::event::{Head, Owner, State, Tuple, owner_flag};
+use tracer_ebpf::event::{Head, Owner, State, Tuple, owner_flag, stream_flag};
 
 use crate::{
     attribute::{Attempt, End, Evidence, Identity},
@@ -80,10 +80,19 @@ fn summary(attempt: &Attempt, process: Option<&Process>, socket: &Socket, what: 
     let (subject, remote) = (subject(attempt, process), socket.remote);
     match (attempt.stream(), attempt.direction(), socket.local) {
         (None, ..) => format!("{subject} could not reach {remote}: {what}"),
-        (Some(_), Direction::Inbound, Some(local)) => {
-            format!("{subject} lost the connection from {remote} to {local}: {what}")
+        (Some(state), Direction::Inbound, Some(local)) => {
+            let lost = lost(state, "the");
+            format!("{subject} {lost} from {remote} to {local}: {what}")
         }
-        _ => format!("{subject} lost its connection to {remote}: {what}"),
+        (Some(state), ..) => format!("{subject} {} to {remote}: {what}", lost(state, "its")),
+    }
+}
+
+fn lost(state: &State, whose: &str) -> String {
+    if state.stream.flags & stream_flag::ONE_OF_SEVERAL != 0 {
+        "lost a subflow of a Multipath TCP connection".to_owned()
+    } else {
+        format!("lost {whose} connection")
     }
 }
 

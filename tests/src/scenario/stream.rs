@@ -52,8 +52,25 @@ fn multipath() -> Vec<Row> {
         .fails("reset-by-peer", "ECONNRESET", Certain)
         .reset()
         .server_tells("reset-by-local", ""),
+        both(
+            "mptcp-loses-subflow",
+            "Multipath TCP: one of two subflows is destroyed, the application learns nothing",
+            "loses-subflow",
+        )
+        .on(Client, SECOND_ADDRESS)
+        .on(Server, "ip mptcp limits set subflow 2")
+        .fails("killed-by-admin", "ECONNABORTED", Certain)
+        .told("")
+        .says("the subflow ended*: the application learns nothing of it*")
+        .server_tells("reset-by-peer", "ECONNRESET"),
     ]
 }
+
+/// Another subflow may come from it; nothing else does, since it is deprecated.
+const SECOND_ADDRESS: &str = "\
+    ip addr add ${c%2}3 dev eth0 preferred_lft 0
+    ip mptcp limits set subflow 2
+    ip mptcp endpoint add ${c%2}3 dev eth0 subflow";
 
 /// What would tell the sender to make its segments smaller.
 const SILENT_ROUTER: &str =

@@ -82,6 +82,12 @@ pub(super) fn what_the_application_saw(case: &Case<'_>) -> String {
 /// The same of a connection that had come up.
 fn what_its_user_saw(state: &State, after: &str) -> String {
     let orphan = was_left(state);
+    if state.stream.flags & stream_flag::ONE_OF_SEVERAL != 0 {
+        return format!(
+            "the subflow ended{after}: the application learns nothing of it while another carries its \
+             Multipath TCP connection"
+        );
+    }
     match state.err {
         0 if state.seen_by == seen_by::LATER && orphan => {
             "the connection ended: the application had closed it, and gets no error".to_owned()

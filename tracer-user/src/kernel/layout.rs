@@ -94,7 +94,7 @@ const REQUIRED: &[Row] = rows! {
 };
 
 /// Each of these only adds detail. `skc_v6_*` is absent without `CONFIG_IPV6`, `_nfct` without
-/// `CONFIG_NF_CONNTRACK`.
+/// `CONFIG_NF_CONNTRACK`, what Multipath TCP has without `CONFIG_MPTCP`.
 const OPTIONAL: &[Row] = rows! {
     sock_v6_daddr = 16, "sock_common.skc_v6_daddr";
     sock_v6_rcv_saddr = 16, "sock_common.skc_v6_rcv_saddr";
@@ -132,6 +132,11 @@ const OPTIONAL: &[Row] = rows! {
     tcp_snd_wnd = 4, "tcp_sock.snd_wnd";
     tcp_snd_nxt = 4, "tcp_sock.snd_nxt";
     tcp_total_retrans = 4, "tcp_sock.total_retrans";
+    tcp_is_mptcp = 1, "tcp_sock.is_mptcp";
+    icsk_ulp_data = 8, "inet_connection_sock.icsk_ulp_data";
+    subflow_conn = 8, "mptcp_subflow_context.conn";
+    mptcp_first = 8, "mptcp_sock.first";
+    mptcp_extra_subflows = 1, "mptcp_sock.pm.extra_subflows" | "mptcp_sock.pm.subflows";
     dev_flags = 4, "net_device.flags";
     dev_link_ops = 8, "net_device.rtnl_link_ops";
     dev_state = 8, "net_device.state";

@@ -8,7 +8,7 @@ mod reset;
 mod timer;
 mod unsent;
 
-use tracer_ebpf::event::{State, Stream};
+use tracer_ebpf::event::{State, Stream, stream_flag};
 
 use super::{admin, unknown};
 use crate::{
@@ -109,9 +109,10 @@ pub(in crate::diagnose) fn judge(case: &Case<'_>, state: &State) -> (Finding, Se
     let stalled = Stalled { case, state };
     let found = RULES.iter().find_map(|rule| rule(&stalled));
     let finding = found.unwrap_or_else(|| unknown(case));
-    // The application chose the end itself, or had left before it.
+    let goes_on = stalled.is(stream_flag::ONE_OF_SEVERAL);
+    // The application chose the end itself, had left before it, or learns nothing of it.
     let chosen = state.err == 0 && finding.cause == "reset-by-local" && !abort::is_forced(&stalled);
-    let severity = if chosen || stalled.is_orphan() {
+    let severity = if chosen || goes_on || stalled.is_orphan() {
         Severity::Info
     } else {
         Severity::Warning
