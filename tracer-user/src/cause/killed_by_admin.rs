@@ -9,9 +9,8 @@ pub(super) static CAUSE: Cause = Cause {
     sees: "connect() fails with ECONNABORTED (\"Software caused connection abort\").",
     path: "A privileged process asked the kernel to destroy the socket: SOCK_DESTROY over \
             netlink (ss -K, a network agent) or a BPF program; tcp_abort() sets ECONNABORTED \
-            and moves the socket from SYN_SENT to CLOSE. tcpwhy does not name who asked: \
-            nothing that the kernel tells ties anybody to the socket, and the task that ran at \
-            that moment is no proof. A network namespace that is removed destroys no socket: \
+            and moves the socket to CLOSE. It does so in a system call of who asks, with the \
+            socket's lock held, so that tcpwhy names that process. A network namespace that is removed destroys no socket: \
             each one holds its namespace. What it loses is its device, and is told as \
             no-route there, and as silence, icmp-unreachable or no-answer at the other end.",
     files: &["net/ipv4/tcp.c"],

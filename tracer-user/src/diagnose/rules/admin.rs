@@ -30,10 +30,16 @@ fn killed(state: &State) -> Finding {
         Confidence::Certain,
         "somebody destroyed the socket (ss -K, or the like)",
     )
-    .why("the kernel ended it with ECONNABORTED (tcp_abort), no packet did")
-    .fix("look for who runs `ss -K`, or removes addresses or network namespaces");
+    .why("the kernel ended it with ECONNABORTED (tcp_abort), no packet did");
+    let pid = state.closer_tgid;
     if state.stream.flags & stream_flag::IN_CALL == 0 {
-        return finding;
+        return finding
+            .missing("who asked for it: no system call held the socket")
+            .fix("look for who runs `ss -K`: a person, a script, an agent of this host");
     }
-    finding.why(format!("process {} asked for it", state.closer_tgid))
+    finding
+        .why(format!("process {pid} asked for it"))
+        .fix(format!(
+            "find out what process {pid} is, or was, and why it did so: ps -fp {pid}"
+        ))
 }
