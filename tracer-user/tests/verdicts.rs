@@ -130,6 +130,7 @@ fn place(reason: &str, location: &str, hook: Option<&'static str>) -> Place {
         location: Some(location.into()),
         hook,
         engine: hook.map(|_| "nftables"),
+        course: None,
         conntrack: None,
     }
 }
@@ -249,7 +250,21 @@ fn a_rule_that_only_drops_answers_nothing() {
         matches: Match::Certain,
         counted: false,
     };
-    for (verdict, cause) in [("reject", "firewall-reject"), ("drop", "icmp-unreachable")] {
+    let known = |verdict: &str| Ruling {
+        candidates: vec![rule(verdict)],
+        complete: true,
+        unknown: None,
+    };
+    let unread = Ruling {
+        unknown: Some("its rules could not be read in time".to_owned()),
+        ..Ruling::default()
+    };
+    for (ruling, cause, confidence) in [
+        (known("reject"), "firewall-reject", Confidence::Certain),
+        (known("drop"), "icmp-unreachable", Confidence::Likely),
+        // The time alone is no proof.
+        (unread, "firewall-reject", Confidence::Likely),
+    ] {
         // An ICMP error of somebody else's came right after the drop.
         let mut attempt = attempts(vec![
             attempt(),
@@ -258,15 +273,18 @@ fn a_rule_that_only_drops_answers_nothing() {
             end(T + 3 * SECOND, libc::EHOSTUNREACH, 2),
         ])
         .remove(0);
-        attempt.evidence.drops[0].ruling = Some(Ruling {
-            candidates: vec![rule(verdict)],
-            complete: true,
-            unknown: None,
-        });
+        attempt.evidence.drops[0].ruling = Some(ruling);
         let Outcome::Failed(verdict) = diagnose(&attempt, &Places::default()) else {
             panic!("no failure")
         };
-        assert_eq!(verdict.finding.cause, cause);
+        let finding = verdict.finding;
+        assert_eq!((finding.cause, finding.confidence), (cause, confidence));
+        let missing = finding
+            .missing
+            .iter()
+            .any(|it| it.contains("one that rejects"));
+        let inferred = confidence == Confidence::Likely && cause == "firewall-reject";
+        assert_eq!(missing, inferred, "{:?}", finding.missing);
     }
 }
 

@@ -23,6 +23,13 @@ impl Ruling {
         self.complete && !self.candidates.is_empty() && self.candidates.iter().all(silent)
     }
 
+    /// All of the rules that can have dropped them answer, and nothing else can have.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        let rejects = |it: &Candidate| it.verdict == "reject";
+        self.complete && !self.candidates.is_empty() && self.candidates.iter().all(rejects)
+    }
+
     /// The rule that did it: the only one that can have.
     #[must_use]
     pub fn one(&self) -> Option<&Candidate> {

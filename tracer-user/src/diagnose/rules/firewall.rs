@@ -73,7 +73,7 @@ fn place(case: &Case<'_>, drop: &SeenDrop) -> String {
 }
 
 fn rejected(case: &Case<'_>, drop: &SeenDrop, answer: &str) -> Finding {
-    let finding = Finding::new(
+    let mut finding = Finding::new(
         "firewall-reject",
         drop.confidence(),
         format!(
@@ -87,6 +87,12 @@ fn rejected(case: &Case<'_>, drop: &SeenDrop, answer: &str) -> Finding {
     .why(format!(
         "a firewall rule answered with {answer}, and dropped the packet"
     ));
+    if !drop.ruling.as_ref().is_some_and(Ruling::answers) {
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        finding = finding.missing(
+            "that the rule which dropped it is one that rejects: its answer is known by the time alone",
+        );
+    }
     with_place(case, drop, finding)
 }
 
