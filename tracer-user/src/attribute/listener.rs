@@ -66,6 +66,9 @@ pub struct Watched {
     otherwise: u64,
     /// The other way round: drops that nothing has explained yet, and which the next look decides on.
     held: u64,
+    /// So many more it was given at the last look, of what its namespace counts, than its own count of
+    /// drops had by then.
+    ahead: u64,
     resets: VecDeque<(u64, SocketAddr)>,
     /// What the kernel half counts of it, how far that is told, and as what kind, if as any.
     counts: HashMap<CountKey, (u64, Option<Kind>)>,
@@ -437,6 +440,7 @@ impl Watched {
             syn_queue_before: listener.syn_queue,
             otherwise: 0,
             held: 0,
+            ahead: 0,
             resets: VecDeque::new(),
             counts: HashMap::new(),
         }

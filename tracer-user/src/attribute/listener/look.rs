@@ -214,6 +214,8 @@ impl Listeners {
                     before_ns: known.before_ns,
                     drops: drops.into(),
                 });
+            } else {
+                known.ahead = 0;
             }
             known.before_ns = known.looked_ns;
             known.looked_ns = look.time_ns;
@@ -279,7 +281,8 @@ impl Listeners {
     /// taken: such an event may come a moment later.
     ///
     /// A listener's own count holds what it turns away and, since some kernels, each packet that is
-    /// dropped at it, so that one packet may count twice; the namespace's holds only the former.
+    /// dropped at it, so that one packet may count twice; the namespace's holds only the former. It is
+    /// read last, so what a listener alone is given may be ahead of its own count, until the next look.
     fn queued(&mut self, mover: &Mover, most: u64, alone: bool) -> (u64, u64) {
         let Some(known) = self.watched.get_mut(&mover.sk) else {
             return (0, 0);
@@ -289,7 +292,8 @@ impl Listeners {
         known.otherwise -= seen;
         let unseen = drops - seen;
         let queued = if alone { drops } else { unseen }.min(most);
-        let unexplained = unseen.saturating_sub(queued);
+        let ahead = std::mem::replace(&mut known.ahead, queued.saturating_sub(unseen));
+        let unexplained = unseen.saturating_sub(queued + ahead);
         let decided = unexplained.min(known.held);
         known.held = unexplained - decided;
         (queued, decided)

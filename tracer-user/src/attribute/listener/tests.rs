@@ -560,3 +560,28 @@ fn strays_among_the_drops_hide_nothing() {
     assert_eq!(told(&mut listeners, 5 * SECOND), [(Kind::AcceptQueue, 4)]);
     assert_eq!(listeners.due(u64::MAX), []);
 }
+
+#[test]
+fn a_packet_that_comes_between_a_look_and_its_counters_is_told_once() {
+    let mut listeners = watching();
+    let overflow = |at_ns, count| {
+        let packet = packet(7, 16);
+        at(
+            what::DROPPED,
+            at_ns,
+            packet,
+            count,
+            Some("TCP_LISTEN_OVERFLOW"),
+        )
+    };
+    // One packet counts twice by the look, and two are in the counters, which are read after it.
+    listeners.observe(&overflow(SECOND, 1));
+    let seen = [(SK, listener(2, 2, 0))];
+    listeners.look(&look(SECOND, &seen, Some(counters(2, 2, 0, 0))));
+    listeners.observe(&overflow(SECOND + 1, 2));
+    for at_ns in [2 * SECOND, 3 * SECOND, 4 * SECOND] {
+        let seen = [(SK, listener(4, 2, 0))];
+        listeners.look(&look(at_ns, &seen, Some(counters(2, 2, 0, 0))));
+    }
+    assert_eq!(told(&mut listeners, 9 * SECOND), [(Kind::AcceptQueue, 2)]);
+}
