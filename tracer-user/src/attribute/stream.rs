@@ -8,7 +8,7 @@ use std::{
 };
 
 use lru::LruCache;
-use tracer_ebpf::event::{self, Packet, State, Tuple};
+use tracer_ebpf::event::{self, Packet, State, Tuple, seen_by};
 
 use super::{
     evidence::{Evidence, ResetSeen},
@@ -243,8 +243,13 @@ fn is_on_the_side_of(end: &State, reset: &event::ResetSent) -> bool {
     if is_open(reset.state) {
         return reset.head.time_ns <= end_ns;
     }
+    // One that was told when its socket went came after all of its RSTs: those since its beginning.
+    let began_ns = end.head.attempt_ns;
+    let is_late = end.seen_by == seen_by::LATER && began_ns != 0;
     // Where the state was not kept: an end by an error follows its RST as a rule.
-    reset.head.time_ns >= end_ns || (reset.state == 0 && end.err != 0)
+    reset.head.time_ns >= end_ns
+        || (reset.state == 0 && end.err != 0)
+        || (is_late && reset.head.time_ns > began_ns)
 }
 
 fn is_open(state: u32) -> bool {
