@@ -46,6 +46,9 @@ pub enum Outcome {
     Closed,
 }
 
+/// Why nobody is named.
+const KERNELS_OWN: &str = "a kernel thread made it: no process owns it";
+
 /// Judges an attempt. `places` serves only to make commands ready to run.
 #[must_use]
 pub fn diagnose(attempt: &Attempt, places: &Places) -> Outcome {
@@ -78,6 +81,9 @@ fn conclude_stream(case: &Case<'_>, mut finding: Finding, severity: Severity) ->
     finding = beyond::explain(case, finding);
     doubt_end(case, &mut finding);
     finding.missing.extend(words::whose(case));
+    if case.attempt.is_kernels_own() {
+        finding.missing.push(KERNELS_OWN.to_owned());
+    }
     finding.why.extend(words::who_ended(case));
     finding.why.insert(0, words::what_the_application_saw(case));
     Verdict {
@@ -126,9 +132,7 @@ fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str
             .missing
             .push("the event that names its process was lost".to_owned());
     } else if case.attempt.is_kernels_own() {
-        finding
-            .missing
-            .push("a kernel thread made it: no process owns it".to_owned());
+        finding.missing.push(KERNELS_OWN.to_owned());
     }
     finding.why.insert(0, words::what_the_application_saw(case));
     Verdict {
