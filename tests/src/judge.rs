@@ -509,6 +509,7 @@ fn drop(findings: &mut Findings, lab: &Lab, wanted: &Dropped, drops: &[Drop]) {
             && wanted.hook == drop.hook.as_deref().unwrap_or_default()
             && drop.netns == Some(netns)
             && is_one_of(wanted.matched_by, matched_by)
+            && (wanted.way.is_empty() || drop.direction.as_deref() == Some(wanted.way))
             && drop.count > 0
     });
     let Dropped {
@@ -516,8 +517,9 @@ fn drop(findings: &mut Findings, lab: &Lab, wanted: &Dropped, drops: &[Drop]) {
         location,
         hook,
         matched_by,
+        way,
         ..
     } = wanted;
-    let expected = format!("{reason}@{location} hook {hook:?} netns {netns} by {matched_by}");
+    let expected = format!("{reason}@{location} {way} hook {hook:?} netns {netns} by {matched_by}");
     findings.check(found, "drops", expected, format!("{drops:?}"));
 }

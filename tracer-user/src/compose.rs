@@ -350,7 +350,7 @@ fn drops(evidence: &Evidence) -> Vec<Drop> {
         hook: seen.place.hook.map(str::to_owned),
         engine: seen.place.engine.map(str::to_owned),
         count: seen.count,
-        direction: seen.way.name().to_owned(),
+        direction: seen.way.map(|way| way.name().to_owned()),
         packet: seen.packet.name().to_owned(),
         netns: (seen.netns != 0).then_some(seen.netns),
         device: seen.device.clone(),

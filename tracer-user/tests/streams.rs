@@ -193,6 +193,7 @@ fn a_drop_of_its_own_segments_explains_the_silence() {
             location: Some("nft_do_chain".into()),
             hook: Some("output"),
             engine: Some("nftables"),
+            course: None,
             conntrack: None,
         };
         let mut tracker = Tracker::new(64);

@@ -35,6 +35,7 @@ fn server() -> Vec<Row> {
         drop("03", "peer-input-drop", "the server drops what comes in")
             .nft(Server, "input", "tcp dport 8080 drop")
             .dropped(NFT, "input", Server, "tuple")
+            .way("rx")
             .by_rule("tcp dport 8080 drop"),
         drop(
             "03",
@@ -55,7 +56,8 @@ fn server() -> Vec<Row> {
         drop("03", "peer-output-drop", "the server drops its own answer")
             .daemon(Server, "listen.py 8080")
             .nft(Server, "output", "tcp sport 8080 drop")
-            .dropped(NFT, "output", Server, "tuple"),
+            .dropped(NFT, "output", Server, "tuple")
+            .way("tx"),
         drop(
             "03",
             "peer-input-drop-curl",
@@ -105,7 +107,8 @@ fn client() -> Vec<Row> {
         )
         .nft(Client, "output", "tcp dport 8080 drop")
         .fails("firewall-drop", "ETIMEDOUT", Certain)
-        .dropped(NFT, "output", Client, "socket"),
+        .dropped(NFT, "output", Client, "socket")
+        .way("tx"),
         drop("07", "postrouting-drop", "the same, after routing")
             .nft(Client, "postrouting", "tcp dport 8080 drop")
             .fails("firewall-drop", "ETIMEDOUT", Certain)
@@ -164,13 +167,16 @@ fn router() -> Vec<Row> {
     vec![
         drop("03", "router-forward-drop", "a firewall between")
             .nft(Router, "forward", "tcp dport 8080 drop")
-            .dropped(NFT, "forward", Router, "tuple"),
+            .dropped(NFT, "forward", Router, "tuple")
+            .way("forward"),
         drop("03", "router-prerouting-drop", "the same, before routing")
             .nft(Router, "prerouting", "tcp dport 8080 drop")
-            .dropped(NFT, "prerouting", Router, "tuple"),
+            .dropped(NFT, "prerouting", Router, "tuple")
+            .way("rx"),
         drop("03", "router-postrouting-drop", "the same, after routing")
             .nft(Router, "postrouting", "tcp dport 8080 drop")
-            .dropped(NFT, "postrouting", Router, "tuple"),
+            .dropped(NFT, "postrouting", Router, "tuple")
+            .way("forward"),
         reject(
             "04",
             "router-forward-reject",

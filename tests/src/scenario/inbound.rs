@@ -128,6 +128,7 @@ fn handshakes() -> Vec<Row> {
         .daemon(Server, "listen.py 8080 --md5 $c")
         .fails("handshake-rejected", "ETIMEDOUT", Either)
         .dropped("TCP_MD5NOTFOUND", "", Server, "tuple|listener")
+        .way("rx")
         .turns_away(
             "handshake-rejected",
             Counter("TcpExtTCPMD5NotFound"),

@@ -16,21 +16,24 @@ fn traffic_control() -> Vec<Row> {
         dropped("53", "tc-egress", "tc drops what the client sends")
             .tc(Client, "eth0", "egress", 2)
             .fails("traffic-control-drop", "ETIMEDOUT", Certain)
-            .dropped("TC_EGRESS", "", Client, "socket"),
+            .dropped("TC_EGRESS", "", Client, "socket")
+            .way("tx"),
         dropped(
             "53",
             "router-tc-egress",
             "tc drops what the router forwards",
         )
         .tc(Router, "toward-s", "egress", 2)
-        .dropped("TC_EGRESS", "", Router, "tuple"),
+        .dropped("TC_EGRESS", "", Router, "tuple")
+        .way("forward"),
         dropped(
             "54",
             "tc-ingress-at-peer",
             "tc drops what the server receives",
         )
         .tc(Server, "eth0", "ingress", 2)
-        .dropped("TC_INGRESS", "", Server, "tuple"),
+        .dropped("TC_INGRESS", "", Server, "tuple")
+        .way("rx"),
         dropped(
             "55",
             "xdp-generic",
@@ -38,7 +41,8 @@ fn traffic_control() -> Vec<Row> {
         )
         .static_neighbours()
         .block(Block::XdpGeneric)
-        .dropped("NOT_SPECIFIED|XDP@do_xdp_generic", "", Server, "tuple"),
+        .dropped("NOT_SPECIFIED|XDP@do_xdp_generic", "", Server, "tuple")
+        .way("rx"),
         dropped(
             "55",
             "xdp-native",
@@ -46,11 +50,13 @@ fn traffic_control() -> Vec<Row> {
         )
         .static_neighbours()
         .block(Block::XdpNative)
-        .dropped("NOT_SPECIFIED|XDP@veth_xdp_rcv_skb", "", Server, "tuple"),
+        .dropped("NOT_SPECIFIED|XDP@veth_xdp_rcv_skb", "", Server, "tuple")
+        .way("rx"),
         dropped("56", "qdisc-full", "a queue with no room for a SYN")
             .on(Client, "tc qdisc add dev eth0 root bfifo limit $small")
             .fails("traffic-control-drop", "ETIMEDOUT", Certain)
-            .dropped("QDISC_DROP|QDISC_OVERLIMIT", "", Client, "socket"),
+            .dropped("QDISC_DROP|QDISC_OVERLIMIT", "", Client, "socket")
+            .way("tx"),
         dropped(
             "56",
             "qdisc-tbf",
@@ -62,7 +68,8 @@ fn traffic_control() -> Vec<Row> {
             "tc qdisc add dev eth0 root tbf rate 8kbit burst 40 limit 40",
         )
         .fails("traffic-control-drop", "ETIMEDOUT", Certain)
-        .dropped("QDISC_DROP|QDISC_OVERLIMIT", "", Client, "socket"),
+        .dropped("QDISC_DROP|QDISC_OVERLIMIT", "", Client, "socket")
+        .way("tx"),
     ]
 }
 
@@ -72,7 +79,8 @@ fn down() -> Vec<Row> {
         link("57", "no-carrier", "the client's interface has no carrier")
             .on(Router, "ip link set toward-c down")
             .fails("link-down", "ETIMEDOUT", Either)
-            .dropped("QDISC_DROP|NOT_SPECIFIED", "", Client, "socket"),
+            .dropped("QDISC_DROP|NOT_SPECIFIED", "", Client, "socket")
+            .way("tx"),
         link(
             "58",
             "no-carrier-at-router",
@@ -93,7 +101,8 @@ fn down() -> Vec<Row> {
                  ip route add $c dev other; echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter",
         )
         .fails("reverse-path-filter", "ETIMEDOUT", Likely)
-        .dropped("IP_RPFILTER@ip_rcv_finish_core", "", Server, "tuple"),
+        .dropped("IP_RPFILTER@ip_rcv_finish_core", "", Server, "tuple")
+        .way("rx"),
     ]
 }
 
@@ -125,7 +134,8 @@ fn silence() -> Vec<Row> {
             "ip link set out0 up txqueuelen 1; $ip route replace $s dev out0",
         )
         .fails("unknown", "ETIMEDOUT", Unknown)
-        .dropped("FULL_RING", "", Client, "tuple"),
+        .dropped("FULL_RING", "", Client, "tuple")
+        .way("tx"),
         silent("83", "no-answer-fastopen", "the same with TCP Fast Open")
             .tc(Server, "eth0", "ingress", 4)
             .client("connect.py $s 8080 --fastopen", ("s", 8080)),
@@ -176,6 +186,7 @@ fn beyond() -> Vec<Row> {
         )
         .daemon(Server, "listen.py 8080")
         .fails("bad-segments", "ETIMEDOUT", Either)
-        .dropped("TCP_CSUM", "", Client, "socket"),
+        .dropped("TCP_CSUM", "", Client, "socket")
+        .way("rx"),
     ]
 }

@@ -31,11 +31,11 @@ pub(super) fn rows() -> Vec<Row> {
         )
         .block(Block::ClientEgress)
         .fails("traffic-control-drop", "ETIMEDOUT", Certain)
-        .dropped("BPF_CGROUP_EGRESS", "", Client, "socket"),
+        .dropped("BPF_CGROUP_EGRESS", "", Client, "socket").way("tx"),
         dropped("52", "cgroup-ingress", "cgroup_skb drops the answer")
             .daemon(Server, "listen.py 8080")
             .block(Block::ClientIngress)
-            .dropped("SOCKET_FILTER", "", Client, "socket|tuple"),
+            .dropped("SOCKET_FILTER", "", Client, "socket|tuple").way("rx"),
         dropped(
             "52",
             "cgroup-ingress-at-peer",

@@ -49,7 +49,8 @@ fn at_router() -> Vec<Row> {
                 "",
                 Router,
                 "tuple",
-            ),
+            )
+            .way("forward"),
         row(
             "13b",
             "router-unreachable",

@@ -90,6 +90,8 @@ pub struct Dropped {
     pub place: Place,
     /// How it was joined: socket, listener, tuple.
     pub matched_by: &'static str,
+    /// On which part of its way: tx, rx, forward; empty where it need not be told.
+    pub way: &'static str,
 }
 
 /// How many a listener must have turned away.
@@ -352,7 +354,16 @@ impl Row {
             hook,
             place,
             matched_by,
+            way: "",
         });
+        self
+    }
+
+    /// The last drop named was on this part of its way: tx, rx or forward.
+    pub(super) fn way(mut self, way: &'static str) -> Self {
+        if let Some(last) = self.drops.last_mut() {
+            last.way = way;
+        }
         self
     }
 

@@ -163,7 +163,8 @@ fn silent() -> Vec<Row> {
             "peer-loses-device",
         )
         .fails("icmp-unreachable", "ENETUNREACH", Likely)
-        .dropped("IP_INNOROUTES", "", Router, "tuple"),
+        .dropped("IP_INNOROUTES", "", Router, "tuple")
+        .way("forward"),
         broken(
             "72",
             "killed-when-closed",
@@ -199,7 +200,8 @@ fn silent() -> Vec<Row> {
         )
         .nft(Router, "output", SILENT_ROUTER)
         .fails("mtu-blackhole", "ETIMEDOUT", Likely)
-        .dropped("PKT_TOO_BIG@ip_forward|ip6_forward", "", Router, "tuple"),
+        .dropped("PKT_TOO_BIG@ip_forward|ip6_forward", "", Router, "tuple")
+        .way("forward"),
         broken(
             "53",
             "stream-router-tc",
@@ -207,7 +209,8 @@ fn silent() -> Vec<Row> {
             "drops-by-router-tc",
         )
         .fails("user-timeout", "ETIMEDOUT", Likely)
-        .dropped("TC_EGRESS", "", Router, "tuple"),
+        .dropped("TC_EGRESS", "", Router, "tuple")
+        .way("forward"),
         broken(
             "33",
             "stream-silence",
@@ -246,7 +249,8 @@ fn silent() -> Vec<Row> {
             "drops-input",
         )
         .fails("firewall-drop", "ETIMEDOUT", Certain)
-        .dropped("NETFILTER_DROP@nft_do_chain", "input", Client, "socket"),
+        .dropped("NETFILTER_DROP@nft_do_chain", "input", Client, "socket")
+        .way("rx"),
     ]
 }
 
@@ -268,7 +272,8 @@ fn in_the_way() -> Vec<Row> {
             "drops-by-tc",
         )
         .fails("traffic-control-drop", "ETIMEDOUT", Certain)
-        .dropped("TC_EGRESS", "", Client, "socket"),
+        .dropped("TC_EGRESS", "", Client, "socket")
+        .way("tx"),
         broken(
             "57",
             "stream-taken-down",
@@ -313,7 +318,8 @@ fn in_the_way() -> Vec<Row> {
             "beyond.py checksum",
         )
         .fails("bad-segments", "ETIMEDOUT", Certain)
-        .dropped("TCP_CSUM", "", Client, "socket"),
+        .dropped("TCP_CSUM", "", Client, "socket")
+        .way("rx"),
     ]
 }
 

@@ -2,10 +2,10 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use tracer_ebpf::event::{self, Packet, Tuple};
+use tracer_ebpf::event::{self, Packet, Tuple, drop_socket};
 
 use super::ruling::Ruling;
-use crate::{decode::Place, net, record::MatchedBy};
+use crate::{decode::Place, kernel::way::Course, net, record::MatchedBy};
 
 /// What a packet of a handshake is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,8 +83,8 @@ pub struct SeenDrop {
     pub place: Place,
     /// What they were.
     pub packet: PacketKind,
-    /// On which part of their way.
-    pub way: Way,
+    /// On which part of their way; `None` where nothing tells.
+    pub way: Option<Way>,
     /// Network namespace; 0 where it is not known.
     pub netns: u32,
     /// Network device.
@@ -275,7 +275,7 @@ fn describe_drop(
     SeenDrop {
         place: place.clone(),
         packet,
-        way: way(drop, place, packet, matched_by, tuple),
+        way: way(drop, place, (packet, incoming), matched_by, tuple),
         netns: drop.packet.netns,
         device: net::name(&drop.path.device),
         link_down: is_down(&drop.path),
@@ -291,34 +291,49 @@ fn describe_drop(
     }
 }
 
-/// The firewall's hook tells it; else a packet that carries the attempt's own socket is on its way
-/// out, and one without has arrived somewhere. Early demultiplexing sets a socket on arrival too,
-/// but only on answers.
+/// The firewall's hook tells it, else the kernel's stack; or the socket: a packet that carries the
+/// attempt's own is on its way out, unless the other end sent it: early demultiplexing sets a socket on
+/// arrival too.
 fn way(
     drop: &event::Drop,
     place: &Place,
-    packet: PacketKind,
+    (packet, incoming): (PacketKind, bool),
     matched_by: MatchedBy,
     tuple: &Tuple,
-) -> Way {
+) -> Option<Way> {
     match place.hook {
-        Some("output" | "postrouting" | "egress") => return Way::Tx,
-        Some("input" | "prerouting" | "ingress") => return Way::Rx,
-        Some("forward") => return Way::Forward,
+        Some("postrouting" | "egress") if place.course == Some(Course::Forwarded) => {
+            return Some(Way::Forward);
+        }
+        Some("output" | "postrouting" | "egress") => return Some(Way::Tx),
+        Some("input" | "prerouting" | "ingress") => return Some(Way::Rx),
+        Some("forward") => return Some(Way::Forward),
         _ => {}
     }
-    if let Some("ip_error" | "ip_forward" | "ip6_forward") = place.location.as_deref() {
-        return Way::Forward;
+    if place.location.as_deref().is_some_and(is_of_route) {
+        return Some(Way::Forward);
     }
-    let own_socket = matched_by == MatchedBy::Socket && !packet.is_answer();
-    let own_device = packet == PacketKind::Syn
-        && drop.packet.netns == tuple.netns
-        && place.location.as_deref() == Some("__dev_queue_xmit");
-    if own_socket || own_device {
-        Way::Tx
-    } else {
-        Way::Rx
+    let netns = drop.packet.netns;
+    let is_request = packet == PacketKind::Syn;
+    match place.course {
+        Some(Course::Sent) => Some(Way::Tx),
+        Some(Course::Forwarded) => Some(Way::Forward),
+        Some(Course::Received) => Some(Way::Rx),
+        _ if matched_by == MatchedBy::Socket && !incoming => Some(Way::Tx),
+        // A SYN is made in its socket's namespace only.
+        Some(Course::Out) if is_request && netns == tuple.netns => Some(Way::Tx),
+        Some(Course::Out) if is_request && netns != 0 => Some(Way::Forward),
+        _ if drop.socket == drop_socket::RECEIVER => Some(Way::Rx),
+        _ => None,
     }
+}
+
+/// Functions that routes lead to which refuse what is to be forwarded.
+fn is_of_route(function: &str) -> bool {
+    matches!(
+        function,
+        "ip_error" | "dst_discard" | "ip6_pkt_drop" | "ip6_pkt_discard" | "ip6_pkt_prohibit"
+    )
 }
 
 /// The packet's two ends, where they are not the socket's.

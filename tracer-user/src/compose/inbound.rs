@@ -138,7 +138,7 @@ fn drops(refusals: &Refusals) -> Vec<Drop> {
         hook: None,
         engine: None,
         count: drop.count,
-        direction: "rx".to_owned(),
+        direction: Some("rx".to_owned()),
         packet: drop.packet.name().to_owned(),
         netns: (refusals.listener.netns != 0).then_some(refusals.listener.netns),
         device: None,

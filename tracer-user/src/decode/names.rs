@@ -12,7 +12,12 @@ use tracer_ebpf::{
     listener::{AtListener, what},
 };
 
-use crate::kernel::{reasons::ReasonNames, stack, symbols::Symbols};
+use crate::kernel::{
+    reasons::ReasonNames,
+    stack,
+    symbols::Symbols,
+    way::{self, Course},
+};
 
 /// One of this version's own names.
 type Known = &'static str;
@@ -33,6 +38,9 @@ pub struct Place {
     /// Netfilter engine.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub engine: Option<Known>,
+    /// Which part of its way it was on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
     /// For packets that connection tracking had no entry for: what it says of itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conntrack: Option<Conntrack>,
@@ -214,6 +222,7 @@ impl Names {
             location: location.map(Into::into),
             hook: netfilter.then(|| stack::netfilter_hook(&frames)).flatten(),
             engine: netfilter.then(|| stack::engine(&frames)).flatten(),
+            course: way::course(location, &frames),
             conntrack: None,
         }
     }

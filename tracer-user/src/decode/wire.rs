@@ -135,6 +135,7 @@ mod tests {
             location: Some("nft_do_chain".into()),
             hook: Some("output"),
             engine: Some("nftables"),
+            course: Some(crate::kernel::way::Course::Sent),
             conntrack: Some(crate::decode::Conntrack {
                 count: Some(1),
                 ..Default::default()

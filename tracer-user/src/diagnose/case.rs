@@ -289,6 +289,6 @@ impl SeenDrop {
     /// True where it kept the handshake from going on.
     pub(super) fn is_of_handshake(&self) -> bool {
         matches!(self.packet, PacketKind::Syn | PacketKind::SynAck)
-            || (self.packet == PacketKind::Rst && self.way != Way::Forward)
+            || (self.packet == PacketKind::Rst && self.way != Some(Way::Forward))
     }
 }

@@ -8,6 +8,7 @@ pub mod layout;
 pub mod reasons;
 pub mod stack;
 pub mod symbols;
+pub mod way;
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@
 //! further out.
 
 /// Beyond these begins another packet's way, or none (net/core/dev.c).
-const BOUNDARIES: [&str; 5] = [
+pub(super) const BOUNDARIES: [&str; 5] = [
     "process_backlog",
     "__napi_poll",
     "net_rx_action",

@@ -37,8 +37,9 @@ pub struct Drop {
     /// How many packets.
     pub count: u64,
     /// `tx` on the way out of the connection's own host side, `rx` where it was received, `forward`
-    /// on a router between.
-    pub direction: String,
+    /// on a router between. Absent where nothing tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<String>,
     /// What the packet was: SYN, SYN-ACK, RST or segment (anything else).
     pub packet: String,
     /// Inode number of the network namespace where it was dropped.

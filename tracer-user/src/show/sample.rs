@@ -102,7 +102,7 @@ pub(crate) fn failure() -> Failure {
             hook: Some("output".to_owned()),
             engine: Some("nftables".to_owned()),
             count: 3,
-            direction: "tx".to_owned(),
+            direction: Some("tx".to_owned()),
             packet: "SYN".to_owned(),
             netns: Some(NETNS),
             device: None,

@@ -113,7 +113,7 @@ fn here(time: Option<&str>, what: &str) -> Raw {
 /// SYNs, answers and segments, by what became of them.
 fn packets(failure: &Failure, steps: &mut Vec<Raw>) {
     for drop in &failure.drops {
-        let own_sends = own_sends(failure.direction, &drop.packet, &drop.direction);
+        let own_sends = own_sends(failure.direction, &drop.packet, drop.direction.as_deref());
         let from = if own_sends { Point::Own } else { Point::Far };
         let all_syns = drop.packet == "SYN" && Some(drop.count) == sent(failure);
         let (arrows, each) = if all_syns && drop.count <= ARROWS {
@@ -199,7 +199,7 @@ fn sender(failure: &Failure, icmp: &Icmp) -> Place {
         .find(|drop| icmp.direction == "sent" && drop.netns.is_some() && drop.netns == icmp.netns);
     match same {
         Some(drop) => {
-            let own_sends = own_sends(failure.direction, &drop.packet, &drop.direction);
+            let own_sends = own_sends(failure.direction, &drop.packet, drop.direction.as_deref());
             place(drop, own_sends)
         }
         None => Place {
@@ -313,11 +313,11 @@ fn packet(event: &Event) -> Option<&'static str> {
     (event.hook == "kfree_skb").then_some(name)
 }
 
-fn own_sends(direction: Direction, packet: &str, way: &str) -> bool {
+fn own_sends(direction: Direction, packet: &str, way: Option<&str>) -> bool {
     match packet {
         "SYN" => direction == Direction::Outbound,
         "SYN-ACK" => direction == Direction::Inbound,
-        _ => way == "tx",
+        _ => way == Some("tx"),
     }
 }
 
@@ -328,9 +328,9 @@ fn place(drop: &Drop, own_sends: bool) -> Place {
         .flatten()
         .collect();
     Place {
-        rank: match (drop.direction.as_str(), own_sends) {
-            ("tx", true) | ("rx", false) => 1,
-            ("rx", true) | ("tx", false) => 3,
+        rank: match (drop.direction.as_deref(), own_sends) {
+            (Some("tx"), true) | (Some("rx"), false) => 1,
+            (Some("rx"), true) | (Some("tx"), false) => 3,
             _ => 2,
         },
         netns: drop.netns,
@@ -344,9 +344,9 @@ fn place(drop: &Drop, own_sends: bool) -> Place {
 /// What an end's own TCP threw away did reach that end.
 fn met(drop: &Drop, own_sends: bool) -> Point {
     let by_tcp = drop.hook.is_none() && is_tcp(drop.location.as_deref());
-    match (drop.direction.as_str(), by_tcp, own_sends) {
-        ("rx", true, true) => Point::Far,
-        ("rx", true, false) => Point::Own,
+    match (drop.direction.as_deref(), by_tcp, own_sends) {
+        (Some("rx"), true, true) => Point::Far,
+        (Some("rx"), true, false) => Point::Own,
         _ => Point::At(place(drop, own_sends)),
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn seen(failure: &Failure) -> impl Iterator<Item = String> {
 pub(super) fn dropped(drop: &Drop) -> String {
     let fate = fate(
         &drop.packet,
-        Some(&drop.direction),
+        drop.direction.as_deref(),
         drop.reason.as_deref(),
         drop.location.as_deref(),
     );

@@ -267,7 +267,7 @@ fn a_missing_listener_is_no_firewall() {
         hook: None,
         engine: None,
         count: 1,
-        direction: "rx".to_owned(),
+        direction: Some("rx".to_owned()),
         device: Some("lo".to_owned()),
         matched_by: MatchedBy::Tuple,
         ..failure.drops[0].clone()

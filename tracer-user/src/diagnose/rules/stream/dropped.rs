@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     let last = |drop: &&SeenDrop| (drop.count, drop.last_ns);
     let explains = |drop: &SeenDrop| {
-        drop.matched_by == MatchedBy::Socket && (of(drop), drop.way) != (None, Way::Forward)
+        drop.matched_by == MatchedBy::Socket && (of(drop), drop.way) != (None, Some(Way::Forward))
     };
     let drop = stalled.case.drops(explains).max_by_key(last)?;
     let cause = of(drop)?;

@@ -64,7 +64,7 @@ fn an_icmp_error_comes_from_between() {
 fn of_an_inbound_one_the_server_is_this_end() {
     let mut failure = sample::failure();
     failure.direction = Direction::Inbound;
-    failure.drops[0].direction = "rx".to_owned();
+    failure.drops[0].direction = Some("rx".to_owned());
     let ladder = of(&failure, &[]);
     assert_eq!(ladder.lanes[0].name, "client");
     assert_eq!(drawn(&ladder)[1], (0, 1, "SYN", Fate::Dropped));
