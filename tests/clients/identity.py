@@ -1,5 +1,6 @@
 """Stories about whose a connection is. Each prints what must be told of its failures, one JSON object
-a line: "port" is the listener's or the destination's, the rest is the record's process."""
+a line: "port" is the listener's or the destination's, the rest is the record's process, and who else
+held the socket of a connection that it opened."""
 
 import array
 import ctypes
@@ -25,8 +26,8 @@ def name(text):
     LIBC.prctl(PR_SET_NAME, text.encode())
 
 
-def truth(port, **process):
-    print(json.dumps({"port": port, "process": process}), flush=True)
+def truth(port, holders=(), /, **process):
+    print(json.dumps({"port": port, "process": process, "holders": holders}), flush=True)
 
 
 def listen(port=0, **options):
@@ -124,6 +125,68 @@ def passed(stay):
     connect_and_abort(port, hand_over)
     os.waitpid(pid, 0)
     truth(port, pid=pid, comm="receiver", role="acceptor")
+
+
+def opened_and_passed(ends):
+    """One process opens, and hands the connection to another by SCM_RIGHTS, which has it when it ends."""
+    sock, port = listen()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    stay, gone = os.pipe()
+
+    def open_it():
+        os.close(gone)
+        connection = socket.create_connection((LOCAL, port))
+        socket.send_fds(ours, [b"x"], [connection.fileno()])
+        connection.close()
+        ours.send(b"y")
+        os.read(stay, 1)
+
+    def take():
+        os.close(gone)
+        _, ancillary, _, _ = theirs.recvmsg(1, socket.CMSG_SPACE(4))
+        connection = socket.socket(fileno=array.array("i", ancillary[0][2])[0])
+        theirs.recv(1)
+        ends(connection)
+
+    opener, opens = child(open_it, "opener")
+    receiver, takes = child(take, "receiver")
+    takes()
+    opens()
+    peer, _ = sock.accept()
+    # It is waited for by then.
+    time.sleep(0.2)
+    abort(peer)
+    os.waitpid(receiver, 0)
+    os.close(gone)
+    os.waitpid(opener, 0)
+    held = [{"pid": receiver, "comm": "receiver", **own_program()}]
+    truth(port, held, pid=opener, comm="opener", **own_program())
+
+
+def opened_and_left():
+    """Who opens it forks, and ends; the child keeps the connection after that has failed."""
+    sock, port = listen()
+    read, write = os.pipe()
+
+    def open_it():
+        connection = socket.create_connection((LOCAL, port))
+        pid = os.fork()
+        if pid == 0:
+            name("heir")
+            wait_for_reset(connection)
+            time.sleep(2)
+            os._exit(0)
+        os.write(write, struct.pack("i", pid))
+
+    opener, opens = child(open_it, "opener")
+    opens()
+    peer, _ = sock.accept()
+    (heir,) = struct.unpack("i", os.read(read, 4))
+    os.waitpid(opener, 0)
+    abort(peer)
+    time.sleep(1)
+    held = [{"pid": heir, "comm": "heir", **own_program()}]
+    truth(port, held, pid=opener, comm="opener", **own_program())
 
 
 def own_program():
@@ -364,6 +427,9 @@ STORIES = {
     "listener-closes": listener_closes,
     "two-listeners": two_listeners,
     "closes-first": closes_first,
+    "opened-and-passed": lambda: opened_and_passed(wait_for_reset),
+    "opened-and-aborted": lambda: opened_and_passed(abort),
+    "opened-and-left": opened_and_left,
 }
 WITH_ARGUMENT = {
     "refused-once": refused_once,

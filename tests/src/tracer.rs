@@ -176,17 +176,27 @@ impl Tracer {
 
     /// Waits until the failures so far satisfy a condition, or the deadline has passed.
     pub fn wait_until(&self, deadline: Instant, condition: impl Fn(&[&Failure]) -> bool) -> bool {
+        self.wait_for_records(deadline, |records| {
+            let failures: Vec<&Failure> = records.iter().filter_map(failure).collect();
+            condition(&failures)
+        })
+    }
+
+    /// Waits until the records so far satisfy a condition, or the deadline has passed.
+    pub fn wait_for_records(
+        &self,
+        deadline: Instant,
+        condition: impl Fn(&[Record]) -> bool,
+    ) -> bool {
         let mut heard = self.lock();
         loop {
-            let failures: Vec<&Failure> = heard.records.iter().filter_map(failure).collect();
             let left = deadline.saturating_duration_since(Instant::now());
-            if condition(&failures) {
+            if condition(&heard.records) {
                 return true;
             }
             if left.is_zero() {
                 return false;
             }
-            drop(failures);
             heard = match self.heard.1.wait_timeout(heard, left) {
                 Ok((heard, _)) => heard,
                 Err(poisoned) => poisoned.into_inner().0,

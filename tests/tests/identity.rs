@@ -32,6 +32,12 @@ const MAYFLY: &str = "mayfly";
 struct Truth {
     port: u16,
     process: Map<String, Value>,
+    #[serde(default)]
+    holders: Vec<Map<String, Value>>,
+}
+
+fn rested(missing: &str) -> bool {
+    missing.contains("it was not looked for, because")
 }
 
 impl Truth {
@@ -54,12 +60,14 @@ impl Truth {
             return (!self.process.is_empty()).then(|| "no process".to_owned());
         };
         // All descriptors are looked at seldom: in between the listener's process is named, as such.
-        let rested = |it: &String| it.contains("it was not looked for, because");
         let accepted = self
             .process
             .get("role")
             .is_some_and(|role| role == "acceptor");
-        if accepted && process.role == Some(Role::Listener) && failure.missing.iter().any(rested) {
+        if accepted
+            && process.role == Some(Role::Listener)
+            && failure.missing.iter().any(|it| rested(it))
+        {
             return None;
         }
         let told = serde_json::to_value(process).unwrap();
@@ -69,7 +77,27 @@ impl Truth {
         };
         let mut fields = self.process.iter();
         let wrong = fields.any(|(key, value)| told[key] != *value && !unknown(key));
-        (wrong || self.process.is_empty()).then(|| told.to_string())
+        let other = wrong || self.process.is_empty();
+        if other {
+            Some(told.to_string())
+        } else {
+            self.other_holders(failure)
+        }
+    }
+
+    /// Of a connection that this host opened: who held its socket at its end, told otherwise.
+    fn other_holders(&self, failure: &Failure) -> Option<String> {
+        let is_looked_for_too_late = failure.missing.iter().any(|it| rested(it));
+        if failure.direction == Direction::Inbound || is_looked_for_too_late {
+            return None;
+        }
+        let told = serde_json::to_value(&failure.holders).unwrap();
+        let all = told.as_array().unwrap();
+        let same = |(told, holder): (&Value, &Map<String, Value>)| {
+            holder.iter().all(|(key, value)| told[key] == *value)
+        };
+        let are_same = all.len() == self.holders.len() && all.iter().zip(&self.holders).all(same);
+        (!are_same).then(|| format!("held by {told}"))
     }
 }
 
@@ -146,6 +174,9 @@ fn each_story_names_the_right_process() {
         "listener-closes",
         "two-listeners",
         "closes-first",
+        "opened-and-passed",
+        "opened-and-aborted",
+        "opened-and-left",
     ]
     .map(|story| (story, truths(teller(&lab, &[story]))))
     .into();
@@ -212,6 +243,7 @@ fn of_nginx_the_worker_is_named_that_has_the_connection() {
             ("comm".to_owned(), "nginx".into()),
             ("role".to_owned(), "acceptor".into()),
         ]),
+        holders: Vec::new(),
     };
     let told = check(tracer, lab.inode(Place::Client), &[("nginx", vec![truth])]);
     let pid = i32::try_from(nginx.id()).unwrap();

@@ -242,12 +242,13 @@ wire! {
 pub mod holder {
     /// It had descriptors of connections when the tracer began; `sk` is the first of them.
     pub const FOUND: u32 = 1;
-    /// It closed the last descriptor of a connection that had failed.
+    /// It closed the last descriptor of a connection that had failed or ended: told where it is another
+    /// process than was known before.
     pub const CLOSED: u32 = 2;
 }
 
 wire! {
-    /// A process that holds connections whose beginnings were not seen.
+    /// A process that holds connections, and is not who opened them.
     pub struct Holder {
         /// Common fields; `attempt_ns` is that of the failure.
         pub head: Head,
@@ -285,6 +286,8 @@ pub mod stream_flag {
     /// A subflow of a Multipath TCP connection that has another one, which may carry it on
     /// (`mptcp_sock`, `net/mptcp/protocol.h`).
     pub const ONE_OF_SEVERAL: u32 = 8;
+    /// The peer's FIN has come (`SOCK_DONE`). TCP counts it as a byte received.
+    pub const PEER_CLOSED: u32 = 16;
 }
 
 wire! {
@@ -348,6 +351,8 @@ wire! {
         pub sibling_start_ns: u64,
         /// Its address.
         pub sibling: [u8; 16],
+        /// When it came up, where it was accepted here (only with `--all`); 0 where that is not known.
+        pub accepted_ns: u64,
         /// State before.
         pub old: u32,
         /// State after.

@@ -84,6 +84,11 @@ static NOTHING: Known = Known {
 const PF_KTHREAD: u32 = 0x0020_0000;
 
 #[inline(always)]
+pub(crate) fn current_tgid() -> u32 {
+    (bpf_get_current_pid_tgid() >> 32) as u32
+}
+
+#[inline(always)]
 pub(crate) fn current_task() -> u64 {
     // SAFETY: no preconditions.
     unsafe { bpf_get_current_task() }

@@ -257,7 +257,8 @@ pub(crate) unsafe fn stream(to: *mut Stream, sk: u64) {
         (*to).flags = bit(flags & DEAD != 0, stream_flag::ORPHAN)
             | bit(is_in_call(sk), stream_flag::IN_CALL)
             | bit(flags & KEEPOPEN != 0, stream_flag::KEEPALIVE)
-            | bit(is_one_of_several(sk), stream_flag::ONE_OF_SEVERAL);
+            | bit(is_one_of_several(sk), stream_flag::ONE_OF_SEVERAL)
+            | bit(flags & DONE != 0, stream_flag::PEER_CLOSED);
     }
 }
 

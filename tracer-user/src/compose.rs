@@ -3,19 +3,23 @@
 mod beyond;
 pub mod held;
 pub mod inbound;
+mod whose;
 
 use tracer_ebpf::event::{Head, Owner, State, Tuple, owner_flag, stream_flag};
 
+use self::whose::owner_only;
+pub use self::whose::process;
+pub(crate) use self::whose::{add_groups, add_identity};
+
 use crate::{
-    attribute::{Attempt, End, Evidence, Identity},
-    cgroup_path,
+    attribute::{Attempt, End, Evidence, bytes_received},
     clock::Clock,
     decode::Event as Seen,
-    diagnose::Verdict,
+    diagnose::{self, Verdict},
     errno, net,
     record::{
         Connection, Direction, Drop, Endpoint, Event, Failure, Family, Icmp, MatchedBy, Phase,
-        Process, Reset, Role, Severity, Socket, Stream, Tcp, Timing,
+        Process, Reset, Severity, Socket, Stream, Tcp, Timing,
     },
 };
 
@@ -40,6 +44,7 @@ pub fn failure(attempt: &Attempt, verdict: &Verdict, clock: Clock) -> Failure {
         fix: finding.fix.clone(),
         missing: finding.missing.clone(),
         process,
+        holders: whose::holders(attempt),
         socket,
         timing: timing(attempt, clock),
         tcp: tcp(attempt),
@@ -58,18 +63,26 @@ pub fn failure(attempt: &Attempt, verdict: &Verdict, clock: Clock) -> Failure {
 pub fn connection(attempt: &Attempt, outcome: &str, ended: &str, clock: Clock) -> Connection {
     let process = process(attempt);
     let socket = socket(attempt.tuple(), attempt.cookie());
+    let subject = subject(attempt, process.as_ref());
+    let direction = attempt.direction();
+    let summary = match (direction, socket.local) {
+        (Direction::Inbound, Some(local)) => {
+            format!("{subject} {ended} {} at {local}", socket.remote)
+        }
+        _ => format!("{subject} {ended} {}", socket.remote),
+    };
     Connection {
         id: id(attempt, clock),
         time: clock.utc(attempt.end_ns()),
-        direction: attempt.direction(),
+        direction,
         outcome: outcome.to_owned(),
+        closed_by: attempt.closed_by(),
         severity: Severity::Info,
-        summary: format!(
-            "{} {ended} {}",
-            subject(attempt, process.as_ref()),
-            socket.remote
-        ),
+        summary,
+        missing: diagnose::whose(attempt),
+        matched_by: process.as_ref().map(whose::matched_by),
         process,
+        holders: whose::holders(attempt),
         socket,
         timing: timing(attempt, clock),
         tcp: tcp(attempt),
@@ -131,117 +144,6 @@ fn id(attempt: &Attempt, clock: Clock) -> String {
     ulid::Ulid::from_parts(millis, rest).to_string()
 }
 
-/// The owner, in its own words where it was asked in time.
-#[must_use]
-pub fn process(attempt: &Attempt) -> Option<Process> {
-    let Some(owner) = attempt.process_owner() else {
-        return attempt.found.as_ref()?.process.clone();
-    };
-    let mut process = owner_only(owner);
-    if attempt.direction() == Direction::Inbound {
-        process.role = Some(Role::Acceptor);
-    }
-    if let Some(known) = &attempt.process {
-        process.ppid = Some(known.ppid).filter(|&ppid| ppid != 0);
-        process.ns_pid = Some(known.ns_tgid).filter(|&pid| pid != owner.tgid && pid != 0);
-        process.cmdline = command_line(known);
-        process.exe = executable(known);
-    }
-    process.cgroup.clone_from(&attempt.cgroup);
-    if let Some(identity) = attempt.identity.as_deref() {
-        add_identity(&mut process, identity);
-    }
-    add_groups(&mut process);
-    Some(process)
-}
-
-/// What the control group says.
-pub(crate) fn add_groups(process: &mut Process) {
-    let Some(path) = process.cgroup.as_deref() else {
-        return;
-    };
-    let container = cgroup_path::container(path);
-    process.container = container.map(|it| it.id.to_owned());
-    process.container_runtime = container.and_then(|it| it.runtime).map(str::to_owned);
-    process.pod_uid = cgroup_path::pod_uid(path);
-    process.unit = cgroup_path::unit(path).map(str::to_owned);
-}
-
-fn owner_only(owner: &Owner) -> Process {
-    let comm = net::name(&owner.comm).unwrap_or_default();
-    let thread_comm = net::name(&owner.thread_comm).filter(|name| *name != comm);
-    Process {
-        pid: owner.tgid,
-        tid: owner.tid,
-        comm,
-        thread_comm,
-        uid: owner.uid,
-        ..Process::default()
-    }
-}
-
-/// The kernel half took it when the attempt began: what `/proc` says later only fills gaps, and by
-/// then the process may have called `exec`, which changes its name.
-pub(crate) fn add_identity(process: &mut Process, identity: &Identity) {
-    process.ppid = process.ppid.or(identity.ppid);
-    // On hybrid hosts containers may be in v1 groups alone.
-    let names_container = |path: &String| cgroup_path::container(path).is_some();
-    let by_kernel = process.cgroup.take();
-    let better = identity.cgroup.as_ref().filter(|path| {
-        by_kernel.is_none()
-            || (names_container(path) && !by_kernel.as_ref().is_some_and(names_container))
-    });
-    process.cgroup = better.cloned().or(by_kernel);
-    let other_pid = identity.ns_pid.filter(|&pid| pid != process.pid);
-    process.ns_pid = process.ns_pid.or(other_pid);
-    if identity
-        .comm
-        .as_ref()
-        .is_some_and(|comm| *comm != process.comm)
-    {
-        return;
-    }
-    process.exe = process.exe.take().or_else(|| identity.exe.clone());
-    // The kernel half keeps the beginning only.
-    let longer = identity.cmdline.as_ref().filter(|line| {
-        process
-            .cmdline
-            .as_ref()
-            .is_none_or(|taken| line.starts_with(taken.as_str()))
-    });
-    process.cmdline = longer.cloned().or_else(|| process.cmdline.take());
-}
-
-fn command_line(process: &tracer_ebpf::event::Process) -> Option<String> {
-    let len = usize::try_from(process.cmdline_len)
-        .ok()?
-        .min(process.cmdline.len());
-    let bytes = process.cmdline[..len]
-        .strip_suffix(&[0])
-        .unwrap_or(&process.cmdline[..len]);
-    let text = String::from_utf8_lossy(bytes).replace('\0', " ");
-    (!text.is_empty()).then_some(text)
-}
-
-/// Components stand innermost first. A component that fills its place may have been longer.
-fn executable(process: &tracer_ebpf::event::Process) -> Option<String> {
-    let depth = usize::try_from(process.exe_depth)
-        .ok()?
-        .min(process.exe.len());
-    if process.exe_whole == 0 || depth == 0 {
-        return None;
-    }
-    let mut path = String::new();
-    for component in process.exe[..depth].iter().rev() {
-        if component[component.len() - 2] != 0 {
-            return None;
-        }
-        path.push('/');
-        path.push_str(&net::name(component)?);
-    }
-    Some(path)
-}
-
 /// `AF_INET6`, `IPPROTO_MPTCP`: the socket's own family may differ from its packets'.
 const AF_INET6: u16 = 10;
 
@@ -275,8 +177,9 @@ fn timing(attempt: &Attempt, clock: Clock) -> Timing {
         End::State(_) => None,
         End::Unsent(_) => Some(0),
     };
+    let began_ns = attempt.began_ns().or_else(|| attempt.accepted_ns());
     Timing {
-        start: attempt.began_ns().map(|began_ns| clock.utc(began_ns)),
+        start: began_ns.map(|began_ns| clock.utc(began_ns)),
         elapsed_us: attempt.elapsed_ns().map(|ns| ns / 1000),
         syn_sent,
     }
@@ -321,7 +224,7 @@ fn tcp(attempt: &Attempt) -> Option<Tcp> {
         retransmits: state.retransmits,
         srtt_us: state.srtt_us,
         bytes_sent: state.bytes_sent.saturating_sub(state.bytes_retrans),
-        bytes_received: state.bytes_received,
+        bytes_received: bytes_received(state),
         isn: (state.old == SYN_SENT && state.write_seq != 0).then_some(state.isn),
         stream: attempt.stream().map(stream),
     })

@@ -6,7 +6,7 @@ use crate::{
     clock::Clock,
     compose::{self, held::Circumstances},
     diagnose::{self, Outcome, Places},
-    record::{Connection, Failure},
+    record::{Connection, Direction, Failure},
 };
 
 /// What became of an attempt, as records have it.
@@ -32,7 +32,14 @@ pub fn judge(attempt: &Attempt, places: &Places, clock: Clock) -> Judged {
             let ended = format!("gave up, since its attempt to {winner} came up first:");
             Judged::LostRace(connection("abandoned", &ended))
         }
-        Outcome::Closed => Judged::Closed(connection("closed", "had a connection to")),
+        Outcome::Closed => Judged::Closed(connection("closed", had(attempt))),
+    }
+}
+
+fn had(attempt: &Attempt) -> &'static str {
+    match attempt.direction() {
+        Direction::Outbound => "had a connection to",
+        Direction::Inbound => "had a connection from",
     }
 }
 

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     beyond::{Flow, Nat, Peer, PeerRole},
     candidate::{Candidate, Match},
-    connection::{Connection, Stream, Tcp, Timing},
+    connection::{ClosedBy, Connection, Stream, Tcp, Timing},
     context::{Context, TurnedAway, Way},
     counters::{Counters, Usage},
     event::Event,

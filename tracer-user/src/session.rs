@@ -141,7 +141,13 @@ impl Session {
             tokio::task::yield_now().await;
             return Ok(());
         }
-        let due = [self.tracker.next_due_ns(), self.streams.next_due_ns()];
+        let held_back_ns = self.streams.held_back_ns();
+        let is_held_back = |due_ns: u64| held_back_ns.is_some_and(|ns| ns <= due_ns);
+        let next = self.tracker.next_due_ns();
+        let due = [
+            next.filter(|due_ns| !is_held_back(*due_ns)),
+            self.streams.next_due_ns(),
+        ];
         let patience = match due.into_iter().flatten().min() {
             Some(due_ns) => due_ns
                 .saturating_sub(clock::monotonic_ns()?)
@@ -286,6 +292,10 @@ impl Session {
         for attempt in &mut due {
             let group = attempt.process_owner().and_then(|it| self.cgroups.path(it));
             attempt.cgroup = group.map(str::to_owned);
+            if let Some(closer) = &mut attempt.closer {
+                let group = self.cgroups.path(&closer.owner);
+                closer.cgroup = group.map(str::to_owned);
+            }
             let heard = nearby::Heard {
                 listeners: &self.inbound,
                 all: self.hooks.sees_all && self.inbound.are_all_watched(),

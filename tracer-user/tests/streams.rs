@@ -5,17 +5,24 @@ use tracer_ebpf::event::{
 };
 use tracer_user::{
     attribute::{self, Attempt, RouteAnswer, Tracker},
+    clock::Clock,
     decode::{Event, Place},
     diagnose::{Outcome, Places, Verdict, diagnose},
-    record::{Confidence, Direction, Severity},
+    judge::{Judged, judge},
+    record::{ClosedBy, Confidence, Direction, Severity},
 };
+
+const CLOCK: Clock = Clock { offset_ns: 0 };
 
 const SK: u64 = 0xffff_8881_0000_1000;
 const START_NS: u64 = 1_000_000_000;
 const END_NS: u64 = 9_000_000_000;
 const ESTABLISHED: u32 = 1;
 const FIN_WAIT1: u32 = 4;
+const FIN_WAIT2: u32 = 5;
 const CLOSE_WAIT: u32 = 8;
+const LAST_ACK: u32 = 9;
+const CLOSING: u32 = 11;
 
 const fn v4(a: [u8; 4]) -> [u8; 16] {
     [
@@ -235,6 +242,41 @@ fn who_opened_it_is_told_by_tcps_own_counts() {
     closing.stream.snd_nxt = 1001;
     closing.write_seq = 1001;
     assert_eq!(attribute::direction(&closing), Some(Direction::Outbound));
+    // It is acknowledged: 100 bytes, the FIN, and for who opened it the SYN.
+    let mut closed = state(FIN_WAIT2, 0);
+    (closed.isn, closed.write_seq, closed.stream.snd_nxt) = (1001, 1001, 1001);
+    closed.stream.bytes_acked = 102;
+    assert_eq!(attribute::direction(&closed), Some(Direction::Outbound));
+    closed.stream.bytes_acked = 101;
+    assert_eq!(attribute::direction(&closed), Some(Direction::Inbound));
+}
+
+#[test]
+fn who_closed_it_first_is_told_by_its_last_state() {
+    for (old, first) in [
+        (ESTABLISHED, None),
+        (CLOSE_WAIT, None),
+        (FIN_WAIT1, Some(ClosedBy::Local)),
+        (FIN_WAIT2, Some(ClosedBy::Local)),
+        (LAST_ACK, Some(ClosedBy::Remote)),
+        (CLOSING, Some(ClosedBy::Both)),
+    ] {
+        assert_eq!(ended(state(old, 0), vec![]).closed_by(), first, "{old}");
+    }
+}
+
+#[test]
+fn an_accepted_connection_lasts_from_when_it_came_up() {
+    let mut accepted = state(LAST_ACK, 0);
+    (accepted.isn, accepted.write_seq, accepted.stream.snd_nxt) = (1001, 1001, 1001);
+    accepted.failure = 0;
+    accepted.accepted_ns = END_NS - 7;
+    // The event that names who closed it is lost: it is not taken for who opened it.
+    let mut tracker = Tracker::new(64);
+    tracker.observe(Event::State(Box::new(accepted)));
+    let attempt = tracker.due(u64::MAX).remove(0);
+    assert_eq!(attempt.direction(), Direction::Inbound);
+    assert_eq!((attempt.began_ns(), attempt.elapsed_ns()), (None, Some(7)));
 }
 
 #[test]
@@ -460,6 +502,41 @@ fn a_rst_of_an_open_socket_belongs_to_the_end_that_follows() {
     assert_eq!(got, reasons.map(|reason| vec![reason]));
     let what = judged(&due[1]).finding.what;
     assert!(what.starts_with("Multipath TCP closed it"), "{what}");
+}
+
+#[test]
+fn who_closes_what_another_process_opened_is_a_holder_of_it() {
+    let closes = |attempt_ns| {
+        let owner = Owner {
+            tgid: 99,
+            comm: *b"receiver\0\0\0\0\0\0\0\0",
+            flags: owner_flag::HELD_IT,
+            ..Owner::ZERO
+        };
+        Event::Holder(event::Holder {
+            head: head(kind::HOLDER, END_NS + 1000, attempt_ns),
+            owner,
+            how: event::holder::CLOSED,
+            reserved: 0,
+        })
+    };
+    let reset = state(ESTABLISHED, libc::ECONNRESET);
+    let attempt = ended(reset, vec![closes(START_NS)]);
+    assert_eq!(attempt.process_owner().map(|owner| owner.tgid), Some(4242));
+    let why = judged(&attempt).finding.why;
+    let said = "receiver[99] closed it, and so held it by then; process 4242 had opened it";
+    assert!(why.iter().any(|it| it == said), "{why:?}");
+    let Judged::Failed(failure) = judge(&attempt, &Places::default(), CLOCK) else {
+        panic!("no failure");
+    };
+    let holders: Vec<_> = failure
+        .holders
+        .iter()
+        .map(|it| (it.pid, &*it.comm))
+        .collect();
+    assert_eq!(holders, [(99, "receiver")]);
+    // Another connection's.
+    assert_eq!(ended(reset, vec![closes(START_NS + 1)]).closer, None);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tracer_ebpf::{
     event::{seen_by, unsent::DESTROYED},
 };
 
-use super::{end, holder, stream, unsent};
+use super::{accepted, end, holder, stream, unsent};
 use crate::{
     kernel::{layout, read_trusted},
     table,
@@ -17,13 +17,18 @@ use crate::{
 pub(crate) fn tcp_destroy_sock(ctx: BtfTracePointContext) -> i32 {
     let socket: *const u8 = ctx.arg(0);
     let sk = socket as u64;
-    match table::any(sk) {
-        Some(entry) => settle(sk, entry, socket),
+    let is_known = match table::any(sk) {
+        Some(entry) => {
+            settle(sk, entry, socket);
+            true
+        }
         // Accepted, or older than the tracer.
-        None if !tells_unseen(socket) => return 0,
-        None => {}
+        None => tells_unseen(socket),
+    };
+    if is_known {
+        table::remove(sk);
     }
-    table::remove(sk);
+    accepted::gone(sk);
     0
 }
 

@@ -10,6 +10,7 @@ use tracer_ebpf::{
     event::{State, kind, seen_by},
 };
 
+use super::accepted;
 use crate::{
     announce, count,
     kernel::{layout, read, read_to},
@@ -167,6 +168,7 @@ pub(crate) fn emit_event(
                 (*event).sibling_start_ns = sibling.start_ns;
                 (*event).sibling = sibling.remote;
             }
+            (*event).accepted_ns = accepted::since_ns(sk);
             (*event).old = old;
             (*event).new = new;
             read_to(&raw mut (*event).err, sk, layout!(sock_err));

@@ -10,7 +10,7 @@ use tracer_ebpf::{
 
 use crate::{
     announce, count,
-    kernel::{layout, read},
+    kernel::{layout, read, setting},
     owner, pending, ring,
     socket::{self, IPPROTO_TCP, state},
     table,
@@ -95,22 +95,36 @@ fn emit(hook: Hook, (sk, attempt_ns): (u64, u64), owner: &Owner, how: u32) {
     });
 }
 
-/// This side begins to close a connection while data is under way that may yet be lost. From here on
-/// no descriptor need hold it, so whose it is is remembered where that is not known.
+/// This side begins to close a connection while data is under way that may yet be lost (with `--all`:
+/// any). From here on no descriptor need hold it, so whose it is is remembered where that is not known;
+/// with `--all` it is told where another process had opened it: it was passed on, or inherited.
 #[inline(never)]
 pub(crate) fn closes(sk: u64) -> u32 {
-    if !socket::is_in_call(sk)
-        || read::<u16>(sk, layout!(sock_protocol)) != IPPROTO_TCP
-        || table::any(sk).is_some()
-    {
+    if !socket::is_in_call(sk) || read::<u16>(sk, layout!(sock_protocol)) != IPPROTO_TCP {
+        return 0;
+    }
+    let known = table::any(sk);
+    if known.is_some_and(|entry| setting!(follow_open) == 0 || is_of_current(entry)) {
         return 0;
     }
     let mut entry = table::NOTHING;
     table::describe(&mut entry, sk, phase::OPEN);
-    if take(&mut entry.owner) && !table::put(sk, &entry) {
-        count::hook(Hook::State, Count::MapFull);
+    if !take(&mut entry.owner) {
+        return 0;
+    }
+    match known {
+        Some(known) => tell_closed(sk, &entry.owner, known),
+        None if !table::put(sk, &entry) => count::hook(Hook::State, Count::MapFull),
+        None => {}
     }
     0
+}
+
+/// Of the current process, or it has been told of before: its beginning was not seen.
+#[inline(always)]
+fn is_of_current(entry: *mut Entry) -> bool {
+    // SAFETY: a map value.
+    is_held(entry) || unsafe { (*entry).owner.tgid } == owner::current_tgid()
 }
 
 /// The current process, which has the socket locked in a system call; none where a filter leaves it
@@ -134,19 +148,19 @@ pub(crate) fn unknown(sk: u64) -> u64 {
     0
 }
 
-/// The socket of a failed connection is gone. Told where who closed it is news.
+/// The socket of a failed connection is gone. Told where who closed it is news: it is not known whose
+/// the connection is, or it is another's, who had the socket passed on or inherited it.
 #[inline(never)]
 pub(crate) fn closed(sk: u64, entry: &mut Entry) -> u32 {
     let is_known = entry.phase != phase::UNOWNED;
-    if is_known && entry.owner.flags & owner_flag::HELD_IT == 0 {
+    if is_known && entry.owner.tgid == owner::current_tgid() {
         return 0;
     }
     // A softirq or timer that ends an orphan runs in anybody's context.
     if !socket::is_in_call(sk) || (!is_known && ring::now_ns() - entry.start_ns > SOON_NS) {
         return 0;
     }
-    let before = entry.owner.tgid;
-    if !take(&mut entry.owner) || (is_known && entry.owner.tgid == before) {
+    if !take(&mut entry.owner) {
         return 0;
     }
     announce::process(Hook::Destroy, entry.owner.tgid);
@@ -159,4 +173,12 @@ pub(crate) fn closed(sk: u64, entry: &mut Entry) -> u32 {
         holder::CLOSED,
     );
     0
+}
+
+/// Another process than the one that opened it begins to close a connection.
+#[inline(always)]
+fn tell_closed(sk: u64, owner: &Owner, opened: *mut Entry) {
+    let attempt_ns = announce::attempt(Hook::State, sk, opened);
+    announce::process(Hook::State, owner.tgid);
+    emit(Hook::State, (sk, attempt_ns), owner, holder::CLOSED);
 }

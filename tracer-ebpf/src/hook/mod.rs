@@ -1,5 +1,6 @@
 //! The hooks, one file a family.
 
+mod accepted;
 mod connect;
 mod destroy;
 mod drop;

@@ -11,6 +11,7 @@ use tracer_ebpf::{
 };
 
 use super::{
+    accepted,
     end::{self, Seen},
     holder, listener, stream,
 };
@@ -19,7 +20,7 @@ use crate::{
     kernel::{layout, read, read_trusted, setting},
     owner::{self, Sibling},
     pending, ring,
-    socket::{IPPROTO_TCP, state},
+    socket::{self, IPPROTO_TCP, state},
     table,
 };
 
@@ -35,19 +36,31 @@ pub(crate) fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
         (state::SYN_SENT, state::CLOSE) => failed(sk, old),
         (_, state::LISTEN) => listener::began(sk as u64),
         (state::LISTEN, state::CLOSE) => listener::ended(sk as u64),
-        (state::SYN_RECV, state::ESTABLISHED) if listener::awaits_anyone() => {
-            listener::came_up(sk as u64)
+        (state::SYN_RECV, state::ESTABLISHED) if setting!(follow_open) != 0 => {
+            accepted::came_up(sk as u64);
+            accepted(sk)
         }
+        (state::SYN_RECV, state::ESTABLISHED) => accepted(sk),
         (state::SYN_RECV, state::CLOSE) => simultaneous_open_failed(sk, old),
         (_, state::CLOSE) => ended(sk, old),
         (state::ESTABLISHED, state::FIN_WAIT1) | (state::CLOSE_WAIT, state::LAST_ACK)
-            if has_data_under_way(sk) =>
+            if setting!(follow_open) != 0 || has_data_under_way(sk) =>
         {
             holder::closes(sk as u64)
         }
         _ => 0,
     };
     0
+}
+
+/// A listener has taken a connection.
+#[inline(always)]
+fn accepted(sk: *const u8) -> u32 {
+    if listener::awaits_anyone() {
+        listener::came_up(sk as u64)
+    } else {
+        0
+    }
 }
 
 // Each of these has a frame of its own, and returns a number as the verifier wants of a function:
@@ -190,7 +203,8 @@ fn ended(sk: *const u8, old: u32) -> u32 {
     let protocol: u16 = unsafe { read_trusted(sk, layout!(sock_protocol)) };
     let address = sk as u64;
     let failure = protocol == IPPROTO_TCP && stream::has_failed(address, old);
-    if failure || setting!(follow_open) != 0 {
+    let is_wanted = setting!(follow_open) != 0 && protocol == IPPROTO_TCP && socket::is_open(old);
+    if failure || is_wanted {
         stream::ended(address, old, failure, cookie(sk), seen_by::STATE);
     }
     0

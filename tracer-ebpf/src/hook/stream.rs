@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     announce, count,
-    kernel::{layout, read},
+    kernel::{layout, read, setting},
     owner, pending, ring,
     socket::{self, state},
     table,
@@ -109,10 +109,9 @@ pub(crate) fn ended(sk: u64, old: u32, failure: bool, cookie: u64, by: u32) -> u
     let is_left_alone = socket::is_orphan(sk) && (aborted || !socket::is_in_call(sk));
     let entry = table::get(sk);
     let attempt_ns = match entry {
-        // Accepted, or older than the tracer.
-        Some(entry) if !failure && holder::is_held(entry) => return 0,
         Some(entry) => announce::attempt(Hook::State, sk, entry),
-        None if !failure => return 0,
+        // Who closed it was left out.
+        None if setting!(follow_open) != 0 && !failure && owner::is_filtering() => return 0,
         None if is_left_alone => 0,
         None if socket::is_in_call(sk) && !aborted => match closer(sk, by) {
             0 if owner::is_filtering() => return 0,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tracer_ebpf::event::{self, Owner, State, Tuple, Unsent, owner_flag, seen_by, stream_flag};
 
 use super::{beyond::Beyond, evidence::Evidence, nearby::Nearby, queue::FullQueue};
-use crate::record::{Direction, Process};
+use crate::record::{ClosedBy, Direction, Process};
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,10 +63,27 @@ pub struct Found {
     pub process: Option<Process>,
     /// Why no process is named, or which others may be meant.
     pub missing: Vec<String>,
+    /// Those that hold its socket, where they are not that process alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<Process>,
 }
 
 fn yes() -> bool {
     true
+}
+
+/// A process that closed a connection which another one had opened: its socket was passed on, or
+/// inherited.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Closer {
+    /// The task, as the kernel half took it in its own context.
+    pub owner: Owner,
+    /// Its process, likewise.
+    pub process: Option<Arc<event::Process>>,
+    /// Its process, as `/proc` tells.
+    pub identity: Option<Arc<Identity>>,
+    /// Path of its control group, by the id that the kernel half took.
+    pub cgroup: Option<String>,
 }
 
 /// One connection that has ended: a `connect()` that failed, or what had come up.
@@ -85,6 +102,8 @@ pub struct Attempt {
     pub identity: Option<Arc<Identity>>,
     /// Path of its control group, by the id that the kernel half took.
     pub cgroup: Option<String>,
+    /// Another process, that closed it.
+    pub closer: Option<Closer>,
     /// How it ended.
     pub end: End,
     /// What happened to it.
@@ -151,10 +170,12 @@ impl Attempt {
         (cookie != 0).then_some(cookie)
     }
 
-    /// Nanoseconds from its beginning to its end; `None` where one of them was not seen.
+    /// Nanoseconds from its beginning to its end, of accepted connections from when they came up; `None`
+    /// where one of them was not seen.
     #[must_use]
     pub fn elapsed_ns(&self) -> Option<u64> {
         self.began_ns()
+            .or_else(|| self.accepted_ns())
             .filter(|_| self.end_was_seen())
             .map(|began_ns| self.end_ns().saturating_sub(began_ns))
     }
@@ -162,7 +183,31 @@ impl Attempt {
     /// When `connect()` was called, `CLOCK_MONOTONIC`; `None` where that was not seen.
     #[must_use]
     pub fn began_ns(&self) -> Option<u64> {
-        (self.start_ns != 0 && !self.owner.as_ref().is_some_and(is_late)).then_some(self.start_ns)
+        let is_beginning = match &self.owner {
+            Some(owner) => !is_late(owner),
+            // Of a connection that had come up it may be that of its closing.
+            None => self.stream().is_none(),
+        };
+        (self.start_ns != 0 && is_beginning).then_some(self.start_ns)
+    }
+
+    /// When an accepted connection came up, `CLOCK_MONOTONIC`; `None` where that was not seen.
+    #[must_use]
+    pub fn accepted_ns(&self) -> Option<u64> {
+        let accepted_ns = self.stream()?.accepted_ns;
+        (accepted_ns != 0 && self.direction() == Direction::Inbound).then_some(accepted_ns)
+    }
+
+    /// Which end sent its FIN first; `None` where that was not seen.
+    #[must_use]
+    pub fn closed_by(&self) -> Option<ClosedBy> {
+        let state = self.stream().filter(|_| self.end_was_seen())?;
+        match state.old {
+            FIN_WAIT1 | FIN_WAIT2 => Some(ClosedBy::Local),
+            LAST_ACK => Some(ClosedBy::Remote),
+            CLOSING => Some(ClosedBy::Both),
+            _ => None,
+        }
     }
 
     /// The state change that ended it, where it had come up before.
@@ -227,15 +272,23 @@ pub fn is_late(owner: &Owner) -> bool {
     owner.flags & (owner_flag::ENDED_IT | owner_flag::HELD_IT) != 0
 }
 
-/// True for the states (`include/net/tcp_states.h`) of a connection that has come up, and is not over.
+/// Nothing but the news that a connection is over which something was told of.
+#[must_use]
+pub fn is_over(state: &State) -> bool {
+    state.failure == 0 && state.seen_by == seen_by::LATER
+}
+
+/// TCP states (`include/net/tcp_states.h`).
+const ESTABLISHED: u32 = 1;
+const FIN_WAIT1: u32 = 4;
+const FIN_WAIT2: u32 = 5;
+const CLOSE_WAIT: u32 = 8;
+const LAST_ACK: u32 = 9;
+const CLOSING: u32 = 11;
+
+/// True for the states of a connection that has come up, and is not over.
 #[must_use]
 pub fn is_open(tcp_state: u32) -> bool {
-    const ESTABLISHED: u32 = 1;
-    const FIN_WAIT1: u32 = 4;
-    const FIN_WAIT2: u32 = 5;
-    const CLOSE_WAIT: u32 = 8;
-    const LAST_ACK: u32 = 9;
-    const CLOSING: u32 = 11;
     matches!(
         tcp_state,
         ESTABLISHED | FIN_WAIT1 | FIN_WAIT2 | CLOSE_WAIT | LAST_ACK | CLOSING

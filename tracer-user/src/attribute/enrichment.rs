@@ -26,6 +26,9 @@ pub struct Enrichment {
     /// [`Attempt::cgroup`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
+    /// [`Closer::identity`](super::Closer::identity) and its control group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closer: Option<(Option<Identity>, Option<String>)>,
     /// [`Attempt::route`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<RouteAnswer>,
@@ -65,6 +68,7 @@ impl Enrichment {
             process: _,
             identity,
             cgroup,
+            closer,
             end: _,
             evidence:
                 Evidence {
@@ -89,6 +93,9 @@ impl Enrichment {
             attempt: (*sk, *start_ns),
             identity: identity.as_deref().cloned(),
             cgroup: cgroup.clone(),
+            closer: closer
+                .as_ref()
+                .map(|it| (it.identity.as_deref().cloned(), it.cgroup.clone())),
             route: route.clone(),
             nearby: nearby.as_deref().cloned(),
             found: found.clone(),
@@ -103,6 +110,10 @@ impl Enrichment {
     pub fn give(self, attempt: &mut Attempt) {
         attempt.identity = self.identity.map(Arc::new);
         attempt.cgroup = self.cgroup;
+        if let (Some(closer), Some((identity, cgroup))) = (&mut attempt.closer, self.closer) {
+            closer.identity = identity.map(Arc::new);
+            closer.cgroup = cgroup;
+        }
         attempt.route = self.route;
         attempt.nearby = self.nearby.map(Arc::new);
         attempt.found = self.found;

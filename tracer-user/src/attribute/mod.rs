@@ -17,7 +17,9 @@ mod stream;
 mod tracker;
 
 pub use self::{
-    attempt::{Attempt, End, Found, Identity, RouteAnswer, is_late, is_open, was_left},
+    attempt::{
+        Attempt, Closer, End, Found, Identity, RouteAnswer, is_late, is_open, is_over, was_left,
+    },
     beyond::{Beyond, OtherEnd, Translation},
     enrichment::Enrichment,
     evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way, is_down},
@@ -25,6 +27,6 @@ pub use self::{
     nearby::{ListenerHolder, Nearby, NearbyListener},
     queue::FullQueue,
     ruling::Ruling,
-    stream::{direction, never_left},
+    stream::{bytes_received, direction, never_left},
     tracker::{HOLD_NS, Tracker},
 };

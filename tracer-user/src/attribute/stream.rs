@@ -8,7 +8,7 @@ use std::{
 };
 
 use lru::LruCache;
-use tracer_ebpf::event::{self, Packet, State, Tuple, seen_by};
+use tracer_ebpf::event::{self, Packet, State, Tuple, seen_by, stream_flag};
 
 use super::{
     evidence::{Evidence, ResetSeen},
@@ -210,18 +210,25 @@ pub fn direction(state: &State) -> Option<Direction> {
     const ESTABLISHED: u32 = 1;
     const CLOSE_WAIT: u32 = 8;
     let stream = &state.stream;
-    let mut under_way = stream.snd_nxt.wrapping_sub(state.isn);
-    if !matches!(state.old, ESTABLISHED | CLOSE_WAIT) {
-        // Its FIN takes a number, too, once it is sent.
-        under_way = under_way.checked_sub(u32::from(stream.snd_nxt == state.write_seq))?;
-    }
+    let under_way = stream.snd_nxt.wrapping_sub(state.isn);
+    let closed = !matches!(state.old, ESTABLISHED | CLOSE_WAIT);
+    // Its FIN takes a number, too, once it is sent.
+    let fin = closed && stream.snd_nxt == state.write_seq;
     let sent = state.bytes_sent.checked_sub(state.bytes_retrans)?;
-    let acked = sent.checked_sub(under_way.into())?;
-    match stream.bytes_acked.checked_sub(acked)? {
+    let numbers = stream.bytes_acked.checked_add(under_way.into())?;
+    match numbers.checked_sub(sent.checked_add(fin.into())?)? {
         0 => Some(Direction::Inbound),
         1 => Some(Direction::Outbound),
         _ => None,
     }
+}
+
+/// Bytes of data that were received: TCP counts the peer's FIN, too (`tcp_rcv_nxt_update`,
+/// `net/ipv4/tcp_input.c`).
+#[must_use]
+pub fn bytes_received(state: &State) -> u64 {
+    let fin = state.stream.flags & stream_flag::PEER_CLOSED != 0;
+    state.bytes_received.saturating_sub(fin.into())
 }
 
 /// Whether what TCP wrote last never left this host: it waits, though nothing is under way and the

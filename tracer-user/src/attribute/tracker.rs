@@ -11,10 +11,10 @@ use std::{
 
 use lru::LruCache;
 
-use tracer_ebpf::event::{self, Owner, Process, State, Unsent, seen_by};
+use tracer_ebpf::event::{self, Owner, Process, State, Unsent};
 
 use super::{
-    attempt::{Attempt, End, Found, Identity, RouteAnswer, is_open},
+    attempt::{Attempt, Closer, End, Found, Identity, RouteAnswer, is_late, is_open, is_over},
     beyond::Beyond,
     evidence::{Evidence, PacketKind},
     flow::FlowEvidence,
@@ -34,6 +34,7 @@ const ESTABLISHED: u32 = 1;
 struct Open {
     start_ns: u64,
     owner: Option<Owner>,
+    closer: Option<Closer>,
     evidence: PendingEvidence,
 }
 
@@ -104,7 +105,7 @@ impl Tracker {
             Event::Attempt(attempt) => self.open(&attempt),
             Event::State(state) if state.new == ESTABLISHED => self.came_up(&state),
             // It is over, in the ordinary way.
-            Event::State(state) if state.failure == 0 && state.seen_by == seen_by::LATER => {
+            Event::State(state) if is_over(&state) => {
                 self.open.remove(&state.head.sk);
             }
             Event::State(state) => {
@@ -169,13 +170,10 @@ impl Tracker {
         }
     }
 
-    /// What could be found out about a connection whose beginning was not seen.
-    pub fn found(&mut self, sk: u64, start_ns: u64, found: Found) {
-        let waiting = self.ended.iter_mut();
-        if let Some(ended) = waiting
-            .rev()
-            .find(|ended| (ended.sk, ended.start_ns) == (sk, start_ns))
-        {
+    /// What could be found out about a connection that has ended.
+    pub fn found(&mut self, state: &State, found: Found) {
+        let mut waiting = self.ended.iter_mut().rev();
+        if let Some(ended) = waiting.find(|ended| is_end_of(ended, state)) {
             ended.found = Some(found);
         }
     }
@@ -231,10 +229,27 @@ impl Tracker {
 
     /// Owner of a connection that has ended, if it is known.
     #[must_use]
-    pub fn owner(&self, sk: u64, start_ns: u64) -> Option<Owner> {
-        let waiting = self.ended.iter().rev();
-        let mut waiting = waiting.filter(|ended| (ended.sk, ended.start_ns) == (sk, start_ns));
-        waiting.next()?.owner
+    pub fn owner(&self, state: &State) -> Option<Owner> {
+        let mut waiting = self.ended.iter().rev();
+        waiting.find(|ended| is_end_of(ended, state))?.owner
+    }
+
+    /// Whether it is known who closed a connection that has ended.
+    #[must_use]
+    pub fn is_closed(&self, state: &State) -> bool {
+        let mut waiting = self.ended.iter().rev();
+        let ended = waiting.find(|ended| is_end_of(ended, state));
+        ended
+            .is_none_or(|ended| ended.closer.is_some() || ended.owner.as_ref().is_some_and(is_late))
+    }
+
+    /// Owner of an attempt that has ended, by the address of its socket and its start.
+    #[must_use]
+    pub fn owner_of(&self, sk: u64, start_ns: u64) -> Option<Owner> {
+        let mut waiting = self.ended.iter().rev();
+        waiting
+            .find(|ended| (ended.sk, ended.start_ns) == (sk, start_ns))?
+            .owner
     }
 
     /// Evidence that had to go before its connection had ended.
@@ -287,15 +302,34 @@ impl Tracker {
         }
     }
 
-    /// Who closed a connection that had failed, and whose owner is not known from its beginning.
+    /// Who closed a connection: another process than is known to have opened it, or the first that is
+    /// known of.
     fn closed(&mut self, holder: &event::Holder) {
+        if holder.how != event::holder::CLOSED {
+            return;
+        }
         let key = (holder.head.sk, holder.head.attempt_ns);
+        let closer = Closer {
+            owner: holder.owner,
+            process: process_of(&mut self.processes, &holder.owner),
+            identity: identity_of(&mut self.identities, &holder.owner),
+            cgroup: None,
+        };
+        let open = self.open.get_mut(&key.0);
+        if let Some(open) = open.filter(|open| open.start_ns == key.1) {
+            open.closer = Some(closer);
+            return;
+        }
         let mut waiting = self.ended.iter_mut().rev();
-        let ended = waiting.find(|ended| (ended.sk, ended.start_ns) == key);
-        if let (Some(ended), true) = (ended, holder.how == event::holder::CLOSED) {
-            ended.owner = Some(holder.owner);
-            ended.process = process_of(&mut self.processes, &holder.owner);
-            ended.identity = identity_of(&mut self.identities, &holder.owner);
+        let Some(ended) = waiting.find(|ended| (ended.sk, ended.start_ns) == key) else {
+            return;
+        };
+        if ended.owner.is_some_and(|owner| !is_late(&owner)) {
+            ended.closer = Some(closer);
+        } else {
+            ended.owner = Some(closer.owner);
+            ended.process = closer.process;
+            ended.identity = closer.identity;
         }
     }
 
@@ -389,6 +423,7 @@ impl Tracker {
             process: owner.and_then(|owner| process_of(&mut self.processes, &owner)),
             identity: owner.and_then(|owner| identity_of(&mut self.identities, &owner)),
             cgroup: None,
+            closer: open.closer,
             end,
             evidence: open.evidence.other,
             route: None,
@@ -459,6 +494,13 @@ fn identity_of(
 ) -> Option<Arc<Identity>> {
     let (started_ns, identity) = all.get(&owner.tgid)?;
     (*started_ns == owner.started_ns).then(|| Arc::clone(identity))
+}
+
+/// The address of a socket may be another's soon: what tells two whose beginnings were not seen apart is
+/// the moment of the end.
+fn is_end_of(ended: &Attempt, state: &State) -> bool {
+    (ended.sk, ended.start_ns) == (state.head.sk, state.head.attempt_ns)
+        && ended.end_ns() == state.head.time_ns
 }
 
 fn is_owned_by(owner: Option<&Owner>, tgid: u32, started_ns: u64) -> bool {

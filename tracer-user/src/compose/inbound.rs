@@ -53,6 +53,7 @@ pub fn failure(
         fix: finding.fix.clone(),
         missing,
         process: held.process,
+        holders: Vec::new(),
         socket,
         timing: Timing {
             start: Some(clock.utc(refusals.since_ns)),

@@ -67,6 +67,19 @@ pub fn diagnose(attempt: &Attempt, places: &Places) -> Outcome {
     Outcome::Failed(Box::new(conclude(&case, finding, stuck_on)))
 }
 
+/// What is not known of whose a connection is that had come up.
+#[must_use]
+pub fn whose(attempt: &Attempt) -> Vec<String> {
+    if attempt.stream().is_none() {
+        return Vec::new();
+    }
+    let mut missing = words::whose(attempt);
+    if attempt.is_kernels_own() {
+        missing.push(KERNELS_OWN.to_owned());
+    }
+    missing
+}
+
 /// Where an attempt was refused by a RST of this host itself: in which network namespace, and which
 /// address and port it had reached there.
 #[must_use]
@@ -80,10 +93,7 @@ fn conclude_stream(case: &Case<'_>, mut finding: Finding, severity: Severity) ->
     doubt(case, &mut finding);
     finding = beyond::explain(case, finding);
     doubt_end(case, &mut finding);
-    finding.missing.extend(words::whose(case));
-    if case.attempt.is_kernels_own() {
-        finding.missing.push(KERNELS_OWN.to_owned());
-    }
+    finding.missing.extend(whose(case.attempt));
     finding.why.extend(words::who_ended(case));
     finding.why.insert(0, words::what_the_application_saw(case));
     Verdict {
@@ -134,6 +144,7 @@ fn conclude(case: &Case<'_>, mut finding: Finding, stuck_on: Option<&'static str
     } else if case.attempt.is_kernels_own() {
         finding.missing.push(KERNELS_OWN.to_owned());
     }
+    finding.why.extend(words::who_ended(case));
     finding.why.insert(0, words::what_the_application_saw(case));
     Verdict {
         errno: case.errno(),

@@ -1,11 +1,11 @@
 //! Sentences that several rules share.
 
-use tracer_ebpf::event::{State, owner_flag, seen_by, stream_flag};
+use tracer_ebpf::event::{Owner, State, owner_flag, seen_by, stream_flag};
 
 use super::case::{Case, Exit};
 use crate::{
-    attribute::{End, SeenDrop, was_left},
-    errno,
+    attribute::{Attempt, End, SeenDrop, is_late, was_left},
+    errno, net,
 };
 
 /// `3.1 s`, `820 ms`, `45 µs`.
@@ -108,11 +108,13 @@ fn what_its_user_saw(state: &State, after: &str) -> String {
 }
 
 /// What is not known of whose a connection is that had come up.
-pub(super) fn whose(case: &Case<'_>) -> Vec<String> {
-    let owner = case.attempt.process_owner();
-    let found = case.attempt.found.as_ref();
-    let mut missing = match (owner, found) {
-        (None, Some(found)) => found.missing.clone(),
+pub(super) fn whose(attempt: &Attempt) -> Vec<String> {
+    let owner = attempt.process_owner();
+    let found = attempt.found.as_ref();
+    // Who ended it or closed it was told after that.
+    let is_late = owner.is_some_and(is_late) || attempt.closer.is_some();
+    let mut missing = match found {
+        Some(found) if !is_late => found.missing.clone(),
         _ => Vec::new(),
     };
     if owner.is_some_and(|owner| owner.flags & owner_flag::SHARED != 0) {
@@ -124,19 +126,50 @@ pub(super) fn whose(case: &Case<'_>) -> Vec<String> {
     missing
 }
 
-/// Another process than the one that opened it had it in a system call when it ended: a socket may be
-/// passed on, by fork or by `SCM_RIGHTS`.
+/// Another process than the one that opened it had it in a system call when it ended, or closed it: a
+/// socket may be passed on, by fork or by `SCM_RIGHTS`.
 pub(super) fn who_ended(case: &Case<'_>) -> Option<String> {
-    let (state, owner) = (case.attempt.stream()?, case.attempt.process_owner()?);
-    let in_call = state.stream.flags & stream_flag::IN_CALL != 0 && state.err == 0;
-    let told = in_call && case.attempt.end_was_seen() && case.attempt.began_ns().is_some();
-    let other = state.closer_tgid != 0 && state.closer_tgid != owner.tgid;
-    (told && other).then(|| {
-        format!(
-            "process {} ended it, and so held it by then; process {} had opened it",
-            state.closer_tgid, owner.tgid
-        )
+    let attempt = case.attempt;
+    let owner = attempt.process_owner()?;
+    attempt.began_ns()?;
+    let named = |owner: &Owner| match net::name(&owner.comm) {
+        Some(comm) => format!("{comm}[{}]", owner.tgid),
+        None => format!("process {}", owner.tgid),
+    };
+    let ender = ender(attempt).filter(|&tgid| tgid != owner.tgid);
+    let closer = attempt.closer.as_ref().map(|closer| &closer.owner);
+    let (other, did) = match (ender, closer) {
+        (Some(tgid), Some(closer)) if tgid == closer.tgid => (named(closer), "ended"),
+        (Some(tgid), _) => (format!("process {tgid}"), "ended"),
+        (None, Some(closer)) => (named(closer), "closed"),
+        (None, None) => return heirs(attempt, &named(owner)),
+    };
+    let opened = named(owner);
+    Some(format!(
+        "{other} {did} it, and so held it by then; {opened} had opened it"
+    ))
+}
+
+/// Those that held it when the process that had opened it was gone.
+fn heirs(attempt: &Attempt, opener: &str) -> Option<String> {
+    let holders = attempt.found.iter().flat_map(|found| &found.holders);
+    let holders: Vec<String> = holders
+        .map(|it| format!("{}[{}]", it.comm, it.pid))
+        .collect();
+    (!holders.is_empty()).then(|| {
+        let holders = holders.join(", ");
+        format!("held by {holders}; {opener} had opened it, and was gone")
     })
+}
+
+/// The process whose own system call ended a connection.
+fn ender(attempt: &Attempt) -> Option<u32> {
+    let End::State(state) = &attempt.end else {
+        return None;
+    };
+    let in_call = state.stream.flags & stream_flag::IN_CALL != 0 && state.err == 0;
+    let told = in_call && attempt.end_was_seen() && state.closer_tgid != 0;
+    told.then_some(state.closer_tgid)
 }
 
 pub(super) fn signal_name(number: i32) -> String {

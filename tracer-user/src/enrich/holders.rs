@@ -160,6 +160,23 @@ impl Holders {
         })
     }
 
+    /// Who held a socket when it was asked for before, or all processes were looked at.
+    pub fn before(&self, inode: u64) -> Vec<u32> {
+        let found = self.found.peek(&inode);
+        let places = found.or_else(|| self.scan.places.get(&inode));
+        let mut pids: Vec<u32> = places.into_iter().flatten().map(|place| place.0).collect();
+        pids.dedup();
+        pids
+    }
+
+    /// How long it takes until all processes may be looked at again; `None` where they may be now, or that
+    /// would tell no more than the last time.
+    pub fn again_in(&self) -> Option<Duration> {
+        let apart = APART.max(10 * self.took);
+        let left = apart.checked_sub(self.begun?.elapsed())?;
+        (!self.scan.cut_short).then_some(left)
+    }
+
     /// Every process that holds a socket.
     pub fn all_of(&mut self, inode: u64) -> Answer {
         let age = self.begun.map(|begun| begun.elapsed());

@@ -69,6 +69,14 @@ pub fn is_still(tgid: u32, started_ns: u64) -> bool {
     started_ns == 0 || now.is_none_or(|stat| stat.starttime == ticks(started_ns))
 }
 
+/// Whether the process that started then (nanoseconds since boot) is there, and not ending.
+#[must_use]
+pub fn is_alive(tgid: u32, started_ns: u64) -> bool {
+    let process = tgid.try_into().ok().and_then(|pid| Process::new(pid).ok());
+    let stat = process.and_then(|process| process.stat().ok());
+    stat.is_some_and(|stat| stat.starttime == ticks(started_ns) && !matches!(stat.state, 'Z' | 'X'))
+}
+
 /// Clock ticks, as `/proc/PID/stat` counts them, of a time since boot in nanoseconds.
 #[must_use]
 pub fn ticks(ns: u64) -> u64 {

@@ -91,10 +91,21 @@ fn load(btf: &Btf, layout: Layout, settings: Settings, options: &Options) -> any
         .override_global("LAYOUT", &layout, true)
         .override_global("SETTINGS", &settings, true)
         .map_max_entries("EVENTS", options.ring_bytes)
-        .map_max_entries("ATTEMPTS", options.max_attempts);
+        .map_max_entries("ATTEMPTS", options.max_attempts)
+        .map_max_entries("ACCEPTED", accepted(options));
     loader
         .load(OBJECT)
         .context("the kernel refused the BPF maps")
+}
+
+/// Without `--all` nothing is put there.
+fn accepted(options: &Options) -> u32 {
+    const LEAST: u32 = 64;
+    if options.follow_open {
+        options.max_attempts
+    } else {
+        LEAST
+    }
 }
 
 fn settings(kernel: &Kernel, options: &Options) -> Settings {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, Process, Severity, Socket};
+use super::{Direction, MatchedBy, Process, Severity, Socket};
 
 /// One connection that did not fail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -16,13 +16,26 @@ pub struct Connection {
     pub direction: Direction,
     /// How it ended: `closed`, or `abandoned` for the loser of a race that another attempt won.
     pub outcome: String,
+    /// Which end sent its FIN first, as this end saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_by: Option<ClosedBy>,
     /// How much it matters: always `info`.
     pub severity: Severity,
     /// One sentence.
     pub summary: String,
+    /// Evidence that would have told more of its process, and why it is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// The process that owns the connection; absent where no evidence names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
+    /// How that process was joined to it: by its own socket, or by the one that listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched_by: Option<MatchedBy>,
+    /// Processes that had its socket at its end, where they are not `process` alone: it was passed on, or
+    /// inherited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<Process>,
     /// The socket.
     pub socket: Socket,
     /// When and how long.
@@ -32,10 +45,23 @@ pub struct Connection {
     pub tcp: Option<Tcp>,
 }
 
+/// Which end of a connection closed it first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClosedBy {
+    /// This one.
+    Local,
+    /// The other one.
+    Remote,
+    /// Both: their FINs crossed.
+    Both,
+}
+
 /// When a connection began and how long it took.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Timing {
-    /// RFC 3339 with nanoseconds, UTC: when the attempt began.
+    /// RFC 3339 with nanoseconds, UTC: when the attempt began; of an inbound connection, when it came up
+    /// (known only with `--all`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
     /// Microseconds from the beginning to the end.

@@ -40,6 +40,10 @@ pub struct Failure {
     /// The process that owns the connection; absent where no evidence names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
+    /// Processes that had its socket at its end, where they are not `process` alone: it was passed on, or
+    /// inherited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<Process>,
     /// The socket.
     pub socket: Socket,
     /// When and how long.

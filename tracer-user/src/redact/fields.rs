@@ -49,6 +49,7 @@ const FIELDS: &[(&str, Holds)] = &[
     ("fault", Holds::Ours),
     ("errno", Holds::Ours),
     ("outcome", Holds::Ours),
+    ("closed_by", Holds::Ours),
     ("role", Holds::Ours),
     ("family", Holds::Ours),
     ("state", Holds::Ours),

@@ -7,7 +7,7 @@ use tracer_ebpf::{
 
 use super::Session;
 use crate::{
-    attribute::{self, Identity, is_open},
+    attribute::{self, Identity, is_late, is_open, is_over},
     decode::Event,
     enrich::process,
 };
@@ -50,7 +50,7 @@ impl Question {
             Event::Unsent(unsent) if unsent.err == 0 && unsent.cgroup_err == 0 => {
                 Some(Self::Route(*unsent))
             }
-            Event::State(state) if state.failure != 0 && is_open(state.old) => {
+            Event::State(state) if is_open(state.old) && !is_over(state) => {
                 Some(Self::Owner(state.clone()))
             }
             _ => None,
@@ -66,12 +66,20 @@ impl Session {
             Question::Holder(owner) => self.identify_holder(&owner),
             Question::Route(unsent) => self.ask_route(&unsent),
             Question::Owner(state) => {
-                if attribute::never_left(&state) {
+                if state.failure != 0 && attribute::never_left(&state) {
                     self.ask_route_of(&state);
                 }
-                self.streams.failed(state);
+                if state.failure != 0 || !self.is_known(&state) {
+                    self.streams.ended(state);
+                }
             }
         }
+    }
+
+    /// Whose it is, and who opened it.
+    fn is_known(&self, state: &State) -> bool {
+        let owner = self.tracker.owner(state);
+        owner.is_some_and(|owner| !is_late(&owner) || attribute::direction(state).is_some())
     }
 
     /// One that was ending when it was heard of runs what its parent runs, where it shows that.
@@ -121,7 +129,7 @@ impl Session {
 
     /// Thread-group id of who owns an attempt that has ended; 0 where nobody is known.
     fn owner_of(&self, sk: u64, start_ns: u64) -> u32 {
-        let owner = self.tracker.owner(sk, start_ns);
+        let owner = self.tracker.owner_of(sk, start_ns);
         owner.map_or(0, |owner| owner.tgid)
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::record::{
-    Candidate, Confidence, Connection, Context, Counters, Degradation, Direction, Drop, Endpoint,
-    Event, Failure, Family, Header, HookLedger, Icmp, Incident, IncidentState, Ledger, Match,
-    MatchedBy, Phase, Process, Rate, Record, Reset, SCHEMA, Severity, Socket, Tcp, Timing, Trailer,
-    Usage, Way,
+    Candidate, ClosedBy, Confidence, Connection, Context, Counters, Degradation, Direction, Drop,
+    Endpoint, Event, Failure, Family, Header, HookLedger, Icmp, Incident, IncidentState, Ledger,
+    Match, MatchedBy, Phase, Process, Rate, Record, Reset, SCHEMA, Severity, Socket, Tcp, Timing,
+    Trailer, Usage, Way,
 };
 
 const NETNS: u32 = 4_026_531_840;
@@ -89,6 +89,7 @@ pub(crate) fn failure() -> Failure {
         fix: vec!["nft list ruleset | grep -n 443".to_owned()],
         missing: vec![],
         process: Some(process()),
+        holders: vec![],
         socket: socket(),
         timing: Timing {
             start: Some("2026-11-23T18:30:59.023456789Z".to_owned()),
@@ -162,9 +163,13 @@ pub(crate) fn connection() -> Connection {
         time: "2026-11-23T18:31:02.123456789Z".to_owned(),
         direction: Direction::Outbound,
         outcome: "closed".to_owned(),
+        closed_by: Some(ClosedBy::Local),
         severity: Severity::Info,
         summary: "curl[4242] was connected to 10.9.1.1:443 for 12 ms".to_owned(),
+        missing: vec![],
         process: Some(process()),
+        matched_by: Some(MatchedBy::Socket),
+        holders: vec![],
         socket: socket(),
         timing: Timing {
             start: None,

@@ -18,7 +18,7 @@ pub use self::{
 };
 use self::{
     evidence::{by, happened, seen},
-    phrase::{elapsed, far_end, identity, news, place, plural, process_name, sureness},
+    phrase::{elapsed, far_end, holder, identity, news, place, plural, process_name, sureness},
 };
 use super::{
     Format, Show,
@@ -28,8 +28,8 @@ use crate::{
     clock::time_of_day,
     escape::escape,
     record::{
-        Confidence, Connection, Direction, Event, Failure, Incident, IncidentState, Process,
-        Record, Severity, Socket,
+        ClosedBy, Confidence, Connection, Direction, Event, Failure, Incident, IncidentState,
+        Process, Record, Severity, Socket,
     },
 };
 
@@ -123,6 +123,8 @@ impl Text {
         self.page.prose(&mut text, "missing", &failure.missing);
         self.page
             .prose(&mut text, "process", failure.process.as_ref().map(identity));
+        let holders = failure.holders.iter().map(holder);
+        self.page.prose(&mut text, "held by", holders);
         self.page.prose(&mut text, "where", [place(failure)]);
         text
     }
@@ -136,6 +138,13 @@ impl Text {
             &connection.socket,
         );
         let _ = write!(text, "  {}", escape(&connection.outcome));
+        let first = match connection.closed_by {
+            Some(ClosedBy::Local) => " by this end first",
+            Some(ClosedBy::Remote) => " by the other end first",
+            Some(ClosedBy::Both) => " by both ends at once",
+            None => "",
+        };
+        text.push_str(first);
         if let Some(elapsed_us) = connection.timing.elapsed_us {
             let _ = write!(text, "  {}", elapsed(elapsed_us));
         }

@@ -62,6 +62,11 @@ pub(super) fn identity(process: &Process) -> String {
     text
 }
 
+/// A process that had the socket, too.
+pub(super) fn holder(process: &Process) -> String {
+    format!("{}[{}], {}", process.comm, process.pid, identity(process))
+}
+
 /// The other end; of a listener that turned away more than one client, or clients that nobody saw,
 /// there is none to name.
 pub(super) fn far_end(socket: &Socket) -> String {

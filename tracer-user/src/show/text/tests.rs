@@ -161,7 +161,7 @@ fn colours_only_when_asked() {
 fn a_connection_and_an_event_take_one_line_each() {
     assert_eq!(
         text(&Record::Connection(Box::new(sample::connection())), false),
-        "18:31:02.123 ok   curl[4242] -> 10.9.1.1:443 (from 10.9.0.1:43210)  closed  12 ms\n"
+        "18:31:02.123 ok   curl[4242] -> 10.9.1.1:443 (from 10.9.0.1:43210)  closed by this end first  12 ms\n"
     );
     assert_eq!(
         text(&Record::Event(Box::new(sample::event())), false),

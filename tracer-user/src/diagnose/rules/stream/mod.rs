@@ -12,7 +12,7 @@ use tracer_ebpf::event::{State, Stream, stream_flag};
 
 use super::{admin, unknown};
 use crate::{
-    attribute::was_left,
+    attribute::{bytes_received, was_left},
     diagnose::{case::Case, finding::Finding},
     record::{Confidence, Severity},
 };
@@ -99,7 +99,7 @@ impl Stalled<'_> {
         let sent = state.bytes_sent.saturating_sub(state.bytes_retrans);
         format!(
             "until then {sent} bytes had been sent and {} received",
-            state.bytes_received
+            bytes_received(state)
         )
     }
 }
