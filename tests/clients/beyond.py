@@ -6,14 +6,21 @@ checksum                 all that answers a large segment is damaged
 synack                   SYN-ACKs are damaged
 unreachable, prohibited  large segments are answered with this ICMP error
 syn-unreachable, syn-prohibited, syn-port   SYNs are
+small-link               what is larger than 1300 bytes vanishes; what is not takes 50 ms
+dead                     all vanishes, both ways, from the first large segment on
+one-way                  all that goes the way of the first large segment vanishes, from it on
+lossy                    the same, but nine of ten packets only
+loses-one                the first large segment vanishes whenever it is sent, and nothing else does
 """
 
 import fcntl
 import os
+import random
 import socket
 import struct
 import subprocess
 import sys
+import time
 
 from syn import checksum
 
@@ -54,9 +61,10 @@ class Packet:
         self.is_tcp = (data[6] if self.v6 else data[9]) == socket.IPPROTO_TCP
         addresses = (8, 24, 40) if self.v6 else (12, 16, 20)
         self.source, self.target = data[addresses[0]:addresses[1]], data[addresses[1]:addresses[2]]
-        self.flags = self.size = 0
+        self.flags = self.size = self.sequence = 0
         if self.is_tcp:
             self.flags = data[self.head + 13] & 0x3F
+            self.sequence = struct.unpack_from("!I", data, self.head + 4)[0]
             self.size = len(data) - self.head - (data[self.head + 12] >> 4) * 4
 
     def damage(self):
@@ -79,12 +87,29 @@ class Packet:
         return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
 
 
-def passed(action, packet, seen):
+def vanishes(action, packet, seen, first):
+    if action == "small-link":
+        if len(packet.data) > 1300:
+            return True
+        time.sleep(0.05)
+    if action == "dead":
+        return bool(seen)
+    if action == "one-way":
+        return bytes(packet.source) in seen
+    if action == "lossy":
+        return bool(seen) and random.random() < 0.9
+    return action == "loses-one" and packet.size > 0 and packet.sequence == first.get("sequence")
+
+
+def passed(action, packet, seen, first):
     """What comes back by the device instead of a packet."""
     if not packet.is_tcp:
         return packet.data
     if packet.size >= LARGE:
         seen.add(bytes(packet.source))
+        first.setdefault("sequence", packet.sequence)
+    if vanishes(action, packet, seen, first):
+        return None
     if action == "checksum" and bytes(packet.target) in seen:
         packet.damage()
     if action == "synack" and packet.flags & SYN and packet.flags != SYN:
@@ -97,13 +122,15 @@ def passed(action, packet, seen):
 
 
 def main():
-    action, name, seen = sys.argv[1], "beyond", set()
+    action, name, seen, first = sys.argv[1], "beyond", set(), {}
     device = open_tun(name)
     route_through(name)
     print("open", flush=True)
     while True:
         data = os.read(device, 65536)
-        os.write(device, passed(action, Packet(data), seen))
+        back = passed(action, Packet(data), seen, first)
+        if back is not None:
+            os.write(device, back)
 
 
 main()

@@ -16,6 +16,10 @@ import threading
 import time
 
 LINGER_0 = struct.pack("ii", 1, 0)
+# More than a connection may send before it is acknowledged (ten segments, RFC 6928).
+PAGE = 100_000
+# So long that a segment is sent again four times, at least.
+LONG = 4000
 ABORT, UNREAD, CLOSE, READ, HOLD, SILENCE, MIRROR = b"a", b"u", b"c", b"r", b"h", b"s", b"m"
 
 
@@ -80,6 +84,10 @@ def mirror(sock, name):
     signal.signal(signal.SIGUSR1, told)
     try:
         sock.sendall(MIRROR + f"{name} {os.getpid()}\n".encode())
+        if name == "sends-and-is-asked":
+            time.sleep(0.4)
+            sock.sendall(b"?")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_0)
         answer(sock)
         # No pause(): a signal that comes just before it would not end it.
         while True:
@@ -196,6 +204,23 @@ def send_large(sock):
     sock.recv(1)
 
 
+def send_much(sock, data, pause=0.5):
+    """After one byte that passes."""
+    limit(sock, LONG)
+    sock.sendall(READ)
+    if pause:
+        time.sleep(pause)
+    sock.sendall(data)
+    sock.recv(1)
+
+
+def send_at_once(sock):
+    """Nothing small before it."""
+    limit(sock, LONG)
+    sock.sendall(READ + bytes(PAGE))
+    sock.recv(1)
+
+
 def fill(sock):
     begin(sock, HOLD)
     limit(sock, 2500)
@@ -296,6 +321,11 @@ ENDS = {
     "drops-by-router-tc": at_router(ROUTER_TC),
     "meets-small-link": meet_small_link,
     "sends-large": send_large,
+    "sends-a-few": lambda sock: send_much(sock, bytes(4000)),
+    "sends-heading": lambda sock: send_much(sock, bytes(PAGE), 0),
+    "sends-after-pause": lambda sock: send_much(sock, bytes(PAGE)),
+    "sends-at-once": send_at_once,
+    "sends-and-is-asked": send_at_once,
     "takes-down": take_down,
     "loses-device": lose_device,
     "peer-loses-device": lose_peer,

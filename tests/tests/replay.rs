@@ -20,7 +20,7 @@ use tests::{
 use tracer_user::record::Record;
 
 /// Traces that `fixtures/make.sh` made, and the causes of their failures.
-const FIXTURES: [(&str, &[&str]); 5] = [
+const FIXTURES: [(&str, &[&str]); 6] = [
     ("refused", &["connection-refused"]),
     ("firewall", &["firewall-drop", "firewall-drop"]),
     (
@@ -49,6 +49,10 @@ const FIXTURES: [(&str, &[&str]); 5] = [
             "reset-by-peer",
             "broken-pipe",
         ],
+    ),
+    (
+        "small_link",
+        &["mtu-blackhole", "mtu-blackhole", "user-timeout"],
     ),
 ];
 

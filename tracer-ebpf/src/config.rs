@@ -53,8 +53,16 @@ absent_by_default! {
         pub sock_error_queue,
         /// `sock.sk_error_queue.prev`: the newest on it.
         pub sock_error_queue_last,
-        /// `sk_buff.cb`, where a queued error lies.
+        /// `sk_buff.cb`, where a queued error lies, or TCP's own part of a segment.
         pub skb_cb,
+        /// `tcp_skb_cb.seq`.
+        pub tcp_cb_seq,
+        /// `sk_buff.len`.
+        pub skb_len,
+        /// `sk_buff.tcp_tsorted_anchor`.
+        pub skb_tsorted_anchor,
+        /// `sk_buff.skb_mstamp_ns`: when a segment was sent last, `CLOCK_MONOTONIC`.
+        pub skb_mstamp_ns,
         /// `sock_exterr_skb.ee.ee_errno`.
         pub exterr_errno,
         /// `sock_exterr_skb.ee.ee_origin`, 1 byte.
@@ -97,6 +105,16 @@ absent_by_default! {
         pub icsk_last_received,
         /// `tcp_sock.lsndtime`, in jiffies.
         pub tcp_last_sent,
+        /// `tcp_sock.segs_in`.
+        pub tcp_segs_in,
+        /// `tcp_sock.rcv_tstamp`, in jiffies.
+        pub tcp_last_heard,
+        /// `tcp_sock.recv_sack_cache`.
+        pub tcp_recv_sack_cache,
+        /// `tcp_sock.delivered_mstamp`, microseconds of `CLOCK_MONOTONIC`.
+        pub tcp_delivered_mstamp,
+        /// `tcp_sock.tsorted_sent_queue.next`: of what is not acknowledged, what was sent first.
+        pub tcp_tsorted_sent_queue,
         /// `tcp_sock.bytes_acked`.
         pub tcp_bytes_acked,
         /// `tcp_sock.snd_cwnd`.

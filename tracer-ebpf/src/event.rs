@@ -325,6 +325,31 @@ wire! {
 }
 
 wire! {
+    /// What a connection has sent again and again since the peer acknowledged something in order: its
+    /// first segment that is missing there, and what the peer has told meanwhile. All zero where nothing
+    /// was sent again.
+    pub struct InVain {
+        /// `tcp_sock.recv_sack_cache`: beginnings and ends of what the peer has beyond what is missing
+        /// (RFC 2018), as it told last; those before `snd_una` are of old.
+        pub sacked: [u32; 8],
+        /// When that of what was under way was sent that had waited longest, as something was sent
+        /// again for the first time; `CLOCK_MONOTONIC`. 0 where it is not known.
+        pub sent_ns: u64,
+        /// `tcp_sock.delivered_mstamp`: when the peer last acknowledged something, in order or not;
+        /// `CLOCK_MONOTONIC`, microseconds.
+        pub delivered_us: u64,
+        /// Bytes of the missing segment, as it was sent again: the least.
+        pub len: u32,
+        /// How often it was sent again, and left TCP.
+        pub times: u32,
+        /// Segments that came from the peer (`tcp_sock.segs_in`) after something was last sent again.
+        pub heard_after: u32,
+        /// Time since a valid segment came with an acknowledgment (`tcp_sock.rcv_tstamp`), milliseconds.
+        pub last_heard_ms: u32,
+    }
+}
+
+wire! {
     /// A socket left `SYN_SENT`, or a connection that had come up failed (or, with `--all`, ended):
     /// `inet_sock_set_state`.
     pub struct State {
@@ -336,6 +361,8 @@ wire! {
         pub path: Path,
         /// What TCP knows of it.
         pub stream: Stream,
+        /// What it has sent again in vain.
+        pub in_vain: InVain,
         /// `bpf_get_socket_cookie`; 0 where the kernel has none for tracing programs.
         pub cookie: u64,
         /// `tcp_sock.bytes_sent`.

@@ -17,6 +17,7 @@ mod announce;
 mod atomic;
 mod count;
 mod hook;
+mod in_vain;
 mod kernel;
 mod owner;
 mod pending;

@@ -276,7 +276,7 @@ fn is_one_of_several(sk: u64) -> bool {
 
 /// Milliseconds since a moment of `tcp_jiffies32`.
 #[inline(always)]
-fn since_ms(jiffies: u32) -> u32 {
+pub(crate) fn since_ms(jiffies: u32) -> u32 {
     // SAFETY: no preconditions.
     let now = unsafe { bpf_jiffies64() } as u32;
     (now.wrapping_sub(jiffies) as u64 * setting!(jiffy_us) as u64 / 1000) as u32

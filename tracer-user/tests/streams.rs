@@ -559,3 +559,140 @@ fn who_ends_a_connection_that_another_process_opened_is_told() {
         assert_eq!(why.iter().any(|it| it == said), told, "{why:?}");
     }
 }
+
+/// 10 segments of 1448 bytes and one of 100 were sent 3 s ago, the first of them 4 times more; the last
+/// arrived. Nothing else was ever sent, and what the peer had asked for came 3.1 s ago.
+fn sent_in_vain() -> State {
+    const SENT_NS: u64 = END_NS - 3_000_000_000;
+    let mut state = state(ESTABLISHED, libc::ETIMEDOUT);
+    state.write_seq = state.isn + 14_580;
+    state.path.mtu = 1500;
+    state.retransmits = 4;
+    state.bytes_sent = 14_580 + 4 * 1448;
+    state.bytes_retrans = 4 * 1448;
+    state.stream = Stream {
+        snd_nxt: state.write_seq,
+        mss: 1448,
+        bytes_acked: 1,
+        last_sent_ms: 1400,
+        last_received_ms: 3100,
+        ..state.stream
+    };
+    state.in_vain = event::InVain {
+        sacked: [0, 0, 0, 0, 0, 0, state.isn + 14_480, state.write_seq],
+        sent_ns: SENT_NS,
+        delivered_us: SENT_NS / 1000,
+        len: 1448,
+        times: 4,
+        last_heard_ms: 2990,
+        ..event::InVain::ZERO
+    };
+    state
+}
+
+fn cause_of(change: impl FnOnce(&mut State)) -> &'static str {
+    let mut state = sent_in_vain();
+    change(&mut state);
+    verdict(state, vec![]).finding.cause
+}
+
+/// The same, but that nothing arrived; what the peer tells is said by the test.
+fn cause_without_sack(change: impl FnOnce(&mut State)) -> &'static str {
+    cause_of(|state| {
+        state.in_vain.sacked = [0; 8];
+        state.in_vain.last_heard_ms = 3100;
+        change(state);
+    })
+}
+
+const SMALL_LINK: &str = "mtu-blackhole";
+const SILENCE: &str = "retransmission-timeout";
+
+#[test]
+fn large_segments_that_vanish_while_smaller_ones_arrive_met_a_small_link() {
+    let found = verdict(sent_in_vain(), vec![]).finding;
+    assert_eq!(found.cause, SMALL_LINK);
+    assert_eq!(found.confidence, Confidence::Likely);
+    assert!(found.fix[0].contains("ping -c3 -M do -s 1472 10.9.1.1 "));
+    assert!(found.why.iter().any(|why| why.contains("100 bytes")));
+    // What arrived twice is told twice.
+    let twice = |state: &mut State| state.in_vain.sacked.copy_within(6..8, 4);
+    assert_eq!(cause_of(twice), SMALL_LINK);
+}
+
+#[test]
+fn what_is_lost_whatever_its_size_met_none() {
+    // One as large arrived, or what is missing is small itself.
+    let one_arrived = |state: &mut State| state.in_vain.sacked[6] -= 1448;
+    assert_eq!(cause_of(one_arrived), SILENCE);
+    assert_eq!(cause_of(|state| state.in_vain.len = 500), SILENCE);
+    let several_arrived = |state: &mut State| {
+        for n in 0..3 {
+            let start = state.isn + 1448 + 1000 * n;
+            state.in_vain.sacked[2 * n as usize..][..2].copy_from_slice(&[start, start + 500]);
+        }
+    };
+    assert_eq!(cause_of(several_arrived), SILENCE);
+    // Too few to tell.
+    assert_eq!(cause_of(|state| state.in_vain.times = 2), SILENCE);
+    // Nothing arrived, and nothing came.
+    assert_eq!(cause_without_sack(|_| ()), SILENCE);
+    // What was reported before it was acknowledged tells nothing.
+    let of_old = |state: &mut State| state.in_vain.sacked[..2].copy_from_slice(&[900, 1000]);
+    assert_eq!(cause_without_sack(of_old), SILENCE);
+    // The peer takes less than that.
+    assert_eq!(cause_of(|state| state.stream.send_window = 1000), SILENCE);
+}
+
+#[test]
+fn other_ends_than_by_a_timer_are_not_explained_by_size() {
+    assert_eq!(
+        cause_of(|state| state.err = libc::ECONNRESET),
+        "reset-by-peer"
+    );
+    assert_eq!(
+        cause_of(|state| state.err = libc::EHOSTUNREACH),
+        "icmp-unreachable"
+    );
+}
+
+#[test]
+fn what_is_acknowledged_after_large_segments_were_sent_tells_that_smaller_ones_pass() {
+    let heading = |acked: u64, after_us: u64| {
+        cause_without_sack(|state| {
+            state.stream.bytes_acked = acked;
+            state.in_vain.delivered_us += after_us;
+        })
+    };
+    assert_eq!(heading(201, 30_000), SMALL_LINK);
+    // Large ones had passed before; only the SYN was acknowledged; nothing was meanwhile.
+    assert_eq!(heading(20_000, 30_000), SILENCE);
+    assert_eq!(heading(1, 30_000), SILENCE);
+    assert_eq!(heading(201, 0), SILENCE);
+}
+
+#[test]
+fn a_peer_that_sends_and_does_not_repeat_itself_has_got_small_answers() {
+    let heard = |data_ms: u32, ms: u32, after: u32| {
+        cause_without_sack(|state| {
+            state.stream.last_received_ms = data_ms;
+            state.in_vain.last_heard_ms = ms;
+            state.in_vain.heard_after = after;
+        })
+    };
+    // New data, early and late; a repetition that was the last one.
+    assert_eq!(heard(2500, 3100, 0), SMALL_LINK);
+    assert_eq!(heard(500, 3100, 1), SMALL_LINK);
+    assert_eq!(heard(3100, 2600, 0), SMALL_LINK);
+    // Repeated until shortly before the end, or since in a form that is not looked at.
+    assert_eq!(heard(2500, 1500, 0), SILENCE);
+    assert_eq!(heard(2500, 3100, 1), SILENCE);
+    // Before they were sent.
+    assert_eq!(heard(3010, 3100, 0), SILENCE);
+    // Large ones had passed before.
+    let passed = cause_without_sack(|state| {
+        state.stream.last_received_ms = 2500;
+        state.stream.bytes_acked = 1449;
+    });
+    assert_eq!(passed, SILENCE);
+}

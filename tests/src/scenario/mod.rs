@@ -9,6 +9,7 @@ mod refused;
 mod route;
 mod row;
 mod stream;
+mod vanish;
 
 pub(crate) use row::Step;
 pub use row::{Accepted, Block, Count, Dropped, HostLimit, Inbound, Local, Nat, Row, Sure};

@@ -5,7 +5,10 @@ use tracer_user::record::{
     Phase::{Close, Established},
 };
 
-use super::row::{HostLimit, Row, Sure::*, row};
+use super::{
+    row::{HostLimit, Row, Sure::*, row},
+    vanish,
+};
 use crate::net::Place::*;
 
 const SERVER: &str = "stream.py 8080 --serve";
@@ -15,6 +18,7 @@ pub(super) fn rows() -> Vec<Row> {
     rows.extend(silent());
     rows.extend(in_the_way());
     rows.extend(accepted());
+    rows.extend(vanish::rows());
     rows = rows
         .into_iter()
         .map(|row| row.daemon(Server, SERVER))
@@ -76,14 +80,19 @@ const SECOND_ADDRESS: &str = "\
 const SILENT_ROUTER: &str =
     "icmp type destination-unreachable drop; icmpv6 type packet-too-big drop";
 
-fn broken(number: &'static str, name: &'static str, about: &'static str, end: &str) -> Row {
+pub(super) fn broken(
+    number: &'static str,
+    name: &'static str,
+    about: &'static str,
+    end: &str,
+) -> Row {
     row(number, name, about)
         .client(format!("stream.py $s 8080 --end {end}"), ("s", 8080))
         .phase(Established)
 }
 
 /// The same at the server: the connection that it accepted breaks.
-fn mirrored(
+pub(super) fn mirrored(
     number: &'static str,
     name: &'static str,
     end: &str,

@@ -12,7 +12,7 @@ use tracer_ebpf::{
 
 use super::accepted;
 use crate::{
-    announce, count,
+    announce, count, in_vain,
     kernel::{layout, read, read_to},
     owner::{self, Sibling},
     pending, ring, socket,
@@ -148,6 +148,7 @@ pub(crate) fn emit_event(
             }
             socket::path(&raw mut (*event).path, sk);
             socket::stream(&raw mut (*event).stream, sk);
+            in_vain::tell(&raw mut (*event).in_vain, sk);
             (*event).cookie = seen.cookie;
             read_to(&raw mut (*event).bytes_sent, sk, layout!(tcp_bytes_sent));
             read_to(

@@ -9,7 +9,7 @@ use tracer_ebpf::{
 
 use super::listener;
 use crate::{
-    announce, count,
+    announce, count, in_vain,
     kernel::{layout, read, setting},
     pending, ring,
     socket::{self, state},
@@ -22,6 +22,13 @@ pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
     let sk: u64 = ctx.arg(0);
     if socket::tcp_state(sk) != state::SYN_SENT {
         stalled(sk);
+        let err = match layout!(arg_retransmit_err) {
+            ABSENT => 0,
+            _ => ctx.arg::<u64>(2) as i32,
+        };
+        if err == 0 {
+            in_vain::note(sk, ctx.arg(1));
+        }
         if setting!(all_evidence) == 0 {
             return 0;
         }

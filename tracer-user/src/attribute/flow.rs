@@ -15,6 +15,9 @@ const MAX_FLOWS: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 /// Drops kept of one flow: the last ones.
 const MAX_DROPS: usize = 64;
 
+/// `TCP_LISTEN` (`include/net/tcp_states.h`).
+const LISTEN: u32 = 10;
+
 /// Address and port.
 type End = ([u8; 16], u16);
 
@@ -56,7 +59,8 @@ impl FlowEvidence {
     }
 
     /// Hands over what belongs to a connection that has ended, but what carries its own socket: that
-    /// is joined by it. The other end of it may be of this host, too.
+    /// is joined by it. The other end of it may be of this host, too. What came from there to a listener
+    /// found the connection gone.
     pub(super) fn take(
         &mut self,
         sk: u64,
@@ -67,7 +71,10 @@ impl FlowEvidence {
         let local = (tuple.local, tuple.local_port);
         let ends = ordered(local, (tuple.remote, tuple.remote_port));
         for (drop, place) in self.by_ends.get(&ends).into_iter().flatten() {
-            if drop.head.sk != sk && is_of(&drop.packet, local, under_way) {
+            let packet = &drop.packet;
+            let is_late =
+                drop.socket_state == LISTEN && (packet.source, packet.source_port) != local;
+            if drop.head.sk != sk && !is_late && is_of(packet, local, under_way) {
                 evidence.add_drop(drop, place, MatchedBy::Tuple, tuple);
             }
         }

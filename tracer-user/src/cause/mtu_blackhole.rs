@@ -15,17 +15,20 @@ pub(super) static CAUSE: Cause = Cause {
             tcp_v6_mtu_reduced() never runs here: tcp_retransmit_timer() sends the same \
             full-size segment until tcp_retries2 is spent. With tcp_mtu_probing=1, \
             tcp_mtu_probing() makes the segments smaller once tcp_retries1 retransmissions \
-            failed.",
+            failed. What drops it is most often not this host. Its socket then knows only what the peer \
+            has and tells: tcp_sacktag_write_queue() notes smaller segments that arrived behind \
+            the missing one, tcp_ack() and tcp_data_queue() that the peer lives.",
     files: &[
         "net/ipv4/ip_forward.c",
         "net/ipv6/ip6_output.c",
         "net/ipv4/tcp_ipv4.c",
         "net/ipv6/tcp_ipv6.c",
         "net/ipv4/tcp_timer.c",
+        "net/ipv4/tcp_input.c",
     ],
     confirm: &[
-        "ping -c3 -M do -s 1472 REMOTE    (1500 bytes, IPv4; on IPv6 -s 1452; then smaller ones: \
-            which is the largest that passes?)",
+        "ping -c3 -M do -s SIZE REMOTE    (the MTU of this end less 28, on IPv6 less 48: 1472 and \
+            1452 of 1500; then smaller ones: which is the largest that passes?)",
         "ss -tino 'dst REMOTE'    (mss, pmtu, and retrans or backoff that grow)",
         "tracepath -n REMOTE    [iputils-tracepath] (the hop where pmtu falls)",
         "tcpdump -ni any 'icmp[0] == 3 and icmp[1] == 4 or icmp6[0] == 2'    [tcpdump] (does the \

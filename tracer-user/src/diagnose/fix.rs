@@ -1,6 +1,8 @@
 //! Makes the catalogue's commands ready to run: the placeholders filled in where their value is
 //! known, and led into the network namespace where they must run.
 
+use tracer_ebpf::event::Path;
+
 use super::{case::Case, finding::Finding};
 use crate::{cause, net};
 
@@ -74,6 +76,8 @@ fn values(case: &Case<'_>, device: Option<&str>) -> Vec<(&'static str, String)> 
             .or(own_device)
             .map(|name| ("DEV", name)),
     );
+    let size = case.state.and_then(|state| largest_echo(case, &state.path));
+    values.extend(size.map(|size| ("SIZE", size.to_string())));
     values.extend((!local.is_unspecified()).then(|| ("LOCAL", local.to_string())));
     values.extend(
         case.attempt
@@ -81,6 +85,13 @@ fn values(case: &Case<'_>, device: Option<&str>) -> Vec<(&'static str, String)> 
             .map(|owner| ("PID", owner.tgid.to_string())),
     );
     values
+}
+
+/// Bytes of data of the largest ICMP echo that the device takes whole.
+fn largest_echo(case: &Case<'_>, path: &Path) -> Option<u32> {
+    const ICMP: u32 = 8;
+    let ip = if case.remote().is_ipv4() { 20 } else { 40 };
+    path.mtu.checked_sub(ip + ICMP).filter(|&size| size > 0)
 }
 
 /// Replaces whole words.

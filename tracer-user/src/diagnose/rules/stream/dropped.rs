@@ -51,13 +51,15 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
 }
 
 /// What ate the segments of a connection that a timer ended, elsewhere on this host: joined by
-/// addresses and sequence numbers. Only what was dropped after the last data had come explains a
-/// silence.
+/// addresses and sequence numbers. Only what was dropped after the last data had come, and before the
+/// end, explains a silence.
 pub(super) fn elsewhere<'a>(stalled: &Stalled<'a>) -> Option<&'a SeenDrop> {
     let silent_ns = u64::from(stalled.stream().last_received_ms) * 1_000_000;
-    let since_ns = stalled.state.head.time_ns.saturating_sub(silent_ns);
+    let end_ns = stalled.state.head.time_ns;
+    let since_ns = end_ns.saturating_sub(silent_ns);
     let explains = |drop: &SeenDrop| {
-        drop.matched_by == MatchedBy::Tuple && of(drop).is_some() && drop.last_ns >= since_ns
+        let is_in_time = drop.last_ns >= since_ns && drop.at_ns.iter().any(|&at| at <= end_ns);
+        drop.matched_by == MatchedBy::Tuple && of(drop).is_some() && is_in_time
     };
     let all = stalled.case.drops(explains);
     all.max_by_key(|drop| (drop.count, drop.last_ns))

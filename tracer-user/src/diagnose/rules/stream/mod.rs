@@ -7,6 +7,7 @@ mod mtu;
 mod reset;
 mod timer;
 mod unsent;
+mod vanished;
 
 use tracer_ebpf::event::{State, Stream, stream_flag};
 
@@ -28,6 +29,7 @@ const RULES: &[Rule] = &[
     unsent::judge,
     mtu::judge,
     icmp::judge,
+    vanished::judge,
     timer::judge,
 ];
 
@@ -66,7 +68,7 @@ impl Stalled<'_> {
     /// There is data, and the peer takes none.
     fn waits_for_window(&self) -> bool {
         let stream = self.stream();
-        stream.send_window == 0 && self.unsent() > 0 && stream.packets_out == 0
+        stream.send_window == 0 && self.unsent() > 0 && stream.snd_nxt == self.state.isn
     }
 
     fn was_reset_by_peer(&self) -> bool {

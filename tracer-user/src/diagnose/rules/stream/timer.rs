@@ -2,7 +2,7 @@
 
 use tracer_ebpf::event::stream_flag;
 
-use super::{Stalled, dropped};
+use super::{Stalled, dropped, vanished};
 use crate::{
     attribute::is_down,
     diagnose::{finding::Finding, fix, ruling, words},
@@ -123,7 +123,8 @@ fn silence(stalled: &Stalled<'_>, cause: &'static str) -> Finding {
         return ruling::explain(stalled.case, drop, finding);
     }
     let finding = Finding::new(cause, Confidence::Certain, what);
-    let full = stream.mss > 0 && stalled.unacked() >= stream.mss;
+    let full =
+        stream.mss > 0 && stalled.unacked() >= stream.mss && vanished::sacked(stalled) < stream.mss;
     let finding = if full {
         finding.missing(format!(
             "whether smaller segments would have got through (a path-MTU black hole): those of {} \
