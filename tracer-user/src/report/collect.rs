@@ -1,23 +1,23 @@
 //! Reads traces and counts: one pass, in bounded memory.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc, time::Duration};
 
 use super::{
     ends::may_be_turned_away,
     host::Host,
     model::{ByConfidence, Source},
-    seen::Seen,
+    parse::{Failed, Parsed, Parser, Wrong},
     table::{Causes, Counter, Tally},
-    view::{ConnectionView, FailureView},
+    view::ConnectionView,
     window::Window,
 };
 use crate::{
-    clock::{utc_ns, utc_text},
+    clock::utc_text,
     filter::Filter,
-    incident::{Attempt, Destination, Thresholds},
+    incident::{Destination, Thresholds},
     join::End,
-    record::{Counters, Direction, Header, Ledger, Socket, Trailer},
-    trace::{Fault, Kind, Line, Reader},
+    record::{Counters, Direction, Header, Socket},
+    trace::{Fault, Kind, Line, Reader, Seen},
 };
 
 /// Buckets of the timeline.
@@ -122,26 +122,17 @@ impl Collector {
             newest_ns: i64::MIN,
             ended: false,
         };
-        while let Some(line) = reader.next_line() {
-            let number = line.number;
-            let done = if line.kind == Kind::Header {
-                let header = reader.header().cloned();
-                place.host = self.host(header.as_ref());
-                note_header(&mut source, header);
-                Ok(())
-            } else {
-                if place.host == usize::MAX {
-                    place.host = self.host(None);
-                }
-                self.take(&line, &mut place, &mut source)
-            };
-            if let Err((fault, why)) = done {
-                reader.bad(fault, number, &why);
+        reader.each(&Parser, |so_far, line, parsed| {
+            let taken = parsed.and_then(|it| self.take(it, line, &mut place, &mut source));
+            if let Err((fault, why)) = taken {
+                so_far.bad(fault, line.number, &why);
             }
             if place.ended {
-                break;
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
-        }
+        });
         source.ended = place.last_ns.map(utc_text);
         source.records = reader.records();
         source.cut_short = reader.problems().count(Fault::CutShort) > 0;
@@ -151,62 +142,50 @@ impl Collector {
 
     fn take(
         &mut self,
+        parsed: Parsed<'_>,
         line: &Line<'_>,
         place: &mut Place,
         source: &mut Source,
-    ) -> Result<(), (Fault, String)> {
-        let bad = |why| (Fault::BadRecord, why);
-        match line.kind {
-            Kind::Failure => {
-                let view: FailureView<'_> = line.parse().map_err(bad)?;
-                source.failures += 1;
-                let utc_ns = self.time(&view.time, place)?;
-                if place.ended {
-                    return Ok(());
-                }
-                self.once(place.host, &view.id)?;
-                self.failure(&view, utc_ns, place, line);
-                self.disorder(utc_ns, place)
-            }
-            Kind::Connection => {
-                let view: ConnectionView<'_> = line.parse().map_err(bad)?;
-                self.time(&view.time, place)?;
-                if place.ended {
-                    return Ok(());
-                }
-                self.once(place.host, &view.id)?;
-                self.connection(&view, place.host);
-                Ok(())
-            }
-            Kind::Counters => {
-                let counters: Counters = line.parse().map_err(bad)?;
-                let utc_ns = self.time(&counters.time, place)?;
-                self.counters(counters, utc_ns, place.host);
-                Ok(())
-            }
-            Kind::Ledger => {
-                let ledger: Ledger = line.parse().map_err(bad)?;
-                self.time(&ledger.time, place)?;
-                source.ledger = Some(ledger);
-                Ok(())
-            }
-            Kind::Trailer => {
-                let trailer: Trailer = line.parse().map_err(bad)?;
-                self.time(&trailer.time, place)?;
-                source.ledger = Some(trailer.ledger);
-                Ok(())
-            }
-            // Incidents are taken together anew, so that filters and thresholds apply; events serve
-            // only those who ask for one connection.
-            Kind::Header | Kind::Event | Kind::Context | Kind::Incident => Ok(()),
+    ) -> Result<(), Wrong> {
+        if place.host == usize::MAX || line.kind == Kind::Header {
+            place.host = self.host(line.header.map(|it| &**it));
         }
+        match parsed {
+            Parsed::Header => note_header(source, line.header),
+            Parsed::Failure(failed) => {
+                source.failures += 1;
+                self.time(failed.utc_ns, place);
+                if place.ended {
+                    return Ok(());
+                }
+                self.once(place.host, &failed.view.id)?;
+                let utc_ns = failed.utc_ns;
+                self.failure(failed, place, line);
+                self.disorder(utc_ns, place)?;
+            }
+            Parsed::Connection(view, utc_ns) => {
+                self.time(utc_ns, place);
+                if place.ended {
+                    return Ok(());
+                }
+                self.once(place.host, &view.id)?;
+                self.connection(&view, utc_ns, place.host);
+            }
+            Parsed::Counters(counters, utc_ns) => {
+                self.time(utc_ns, place);
+                self.counters(counters, utc_ns, place.host);
+            }
+            Parsed::Ledger(ledger, utc_ns) => {
+                self.time(utc_ns, place);
+                source.ledger = Some(ledger);
+            }
+            Parsed::Nothing => {}
+        }
+        Ok(())
     }
 
-    /// A record's time; notes it as the trace's last.
-    fn time(&mut self, text: &str, place: &mut Place) -> Result<i64, (Fault, String)> {
-        let Some(utc_ns) = utc_ns(text) else {
-            return Err((Fault::BadRecord, "its time is no time".to_owned()));
-        };
+    /// Notes a record's time as the trace's last.
+    fn time(&mut self, utc_ns: i64, place: &mut Place) {
         place.last_ns = place.last_ns.max(Some(utc_ns));
         let begun = *place.begun_ns.get_or_insert(utc_ns);
         if let Some(window) = &mut self.options.window {
@@ -217,10 +196,9 @@ impl Collector {
             .and_then(|duration| i64::try_from(duration.as_nanos()).ok())
             .is_some_and(|most| utc_ns.saturating_sub(begun) > most);
         place.ended |= over;
-        Ok(utc_ns)
     }
 
-    fn once(&mut self, host: usize, id: &str) -> Result<(), (Fault, String)> {
+    fn once(&mut self, host: usize, id: &str) -> Result<(), Wrong> {
         if self.seen.is_new(host, id) {
             Ok(())
         } else {
@@ -228,7 +206,7 @@ impl Collector {
         }
     }
 
-    fn disorder(&self, utc_ns: i64, place: &mut Place) -> Result<(), (Fault, String)> {
+    fn disorder(&self, utc_ns: i64, place: &mut Place) -> Result<(), Wrong> {
         let behind = place.newest_ns.saturating_sub(utc_ns);
         place.newest_ns = place.newest_ns.max(utc_ns);
         if place.newest_ns == utc_ns || behind <= DISORDER_NS {
@@ -241,7 +219,9 @@ impl Collector {
         Err((Fault::OutOfOrder, text))
     }
 
-    fn failure(&mut self, view: &FailureView<'_>, utc_ns: i64, place: &mut Place, line: &Line<'_>) {
+    fn failure(&mut self, failed: Failed<'_>, place: &mut Place, line: &Line<'_>) {
+        let Failed { view, utc_ns, .. } = &failed;
+        let utc_ns = *utc_ns;
         let options = &self.options;
         let wanted = view.passes(&options.filter)
             && options
@@ -250,12 +230,12 @@ impl Collector {
                 .is_none_or(|window| window.contains(utc_ns))
             && options.count.is_none_or(|most| self.failures < most);
         let host = place.host;
-        let attempt = view.attempt(utc_ns, wanted);
+        let attempt = failed.attempt(wanted);
         let group = self.hosts[host].failed(&attempt, line);
         let isn = view.tcp.as_ref().and_then(|tcp| tcp.isn);
         if let Some(end) = self.kept_end(host, view.direction, &view.socket, isn) {
             self.ends.push(End {
-                start_ns: view.began_ns(utc_ns),
+                start_ns: failed.began_ns,
                 end_ns: utc_ns,
                 reset: view.is_reset(),
                 turned_away: may_be_turned_away(view.stuck_on.as_ref().unwrap_or(&view.cause)),
@@ -273,8 +253,7 @@ impl Collector {
         let cause = self.causes.index(&view.cause);
         self.by_destination
             .add((host, attempt.destination), utc_ns, cause);
-        self.by_process
-            .add((host, process_name(&attempt)), utc_ns, cause);
+        self.by_process.add((host, failed.process), utc_ns, cause);
         let tallies = &mut self.hosts[host].tallies;
         if tallies.len() <= cause {
             tallies.resize(cause + 1, Tally::new(TIMELINE_BUCKETS));
@@ -320,23 +299,19 @@ impl Collector {
         Some(End { isn, ..end })
     }
 
-    fn connection(&mut self, view: &ConnectionView<'_>, host: usize) {
+    fn connection(&mut self, view: &ConnectionView<'_>, utc_ns: i64, host: usize) {
         self.successes_known = true;
         if &*view.outcome == "abandoned" {
             return;
         }
         let destination = Destination::of(view.direction, &view.socket);
-        let start_ns = view.timing.start_ns().or_else(|| utc_ns(&view.time));
-        if let Some(start_ns) = start_ns {
-            self.hosts[host].succeeded(start_ns, destination);
-        }
+        let start_ns = view.timing.start_ns();
+        self.hosts[host].succeeded(start_ns.unwrap_or(utc_ns), destination);
         let isn = view.tcp.as_ref().and_then(|tcp| tcp.isn);
-        if let Some(start_ns) = start_ns
-            && let Some(end) = self.kept_end(host, view.direction, &view.socket, isn)
-        {
+        if let Some(end) = self.kept_end(host, view.direction, &view.socket, isn) {
             self.ends.push(End {
-                start_ns: view.timing.start_ns(),
-                end_ns: utc_ns(&view.time).unwrap_or(start_ns),
+                start_ns,
+                end_ns: utc_ns,
                 ..end
             });
         }
@@ -358,27 +333,14 @@ impl Collector {
     }
 }
 
-fn note_header(source: &mut Source, header: Option<Header>) {
-    let Some(header) = header else { return };
+fn note_header(source: &mut Source, header: Option<&Arc<Header>>) {
+    let Some(header) = header.map(|it| Header::clone(it)) else {
+        return;
+    };
     source.begun.get_or_insert(header.time);
     source.host = Some(header.host);
     source.kernel = Some(header.kernel);
     source.recorded_by = Some(header.version);
     source.command_line = header.command_line;
     source.degraded = header.degraded;
-}
-
-/// What the processes of an incident have in common.
-fn process_name(attempt: &Attempt<'_>) -> String {
-    let Some(who) = attempt.who else {
-        return "(process not known)".to_owned();
-    };
-    match (who.container, who.unit, who.exe) {
-        (Some(container), ..) => {
-            let short = container.get(..12).unwrap_or(container);
-            [who.comm, " (container ", short, ")"].concat()
-        }
-        (None, Some(place), _) | (None, None, Some(place)) => [who.comm, " (", place, ")"].concat(),
-        (None, None, None) => who.comm.to_owned(),
-    }
 }

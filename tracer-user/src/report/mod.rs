@@ -10,7 +10,7 @@ pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod model;
-mod seen;
+mod parse;
 mod table;
 pub mod text;
 mod unseen;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::{
     clock::utc_ns,
     filter::{Filter, ProcessFacts},
-    incident::{Attempt, Destination, Who},
+    incident::{Destination, Who},
     record::{Confidence, Direction, Severity, Socket},
 };
 
@@ -143,33 +143,13 @@ impl FailureView<'_> {
         filter.wants(self.direction, Some(&self.cause), process, &self.socket)
     }
 
-    /// As grouping wants it; `utc_ns` is its time.
-    pub(super) fn attempt(&self, utc_ns: i64, wanted: bool) -> Attempt<'_> {
-        Attempt {
-            id: &self.id,
-            utc_ns,
-            start_ns: self.timing.start_ns().unwrap_or(utc_ns),
-            destination: self.destination(),
-            netns: self.socket.netns,
-            cause: &self.cause,
-            stuck_on: self.stuck_on.as_deref(),
-            confidence: self.confidence,
-            severity: self.severity,
-            who: self.process.as_ref().map(ProcessView::who),
-            wanted,
-        }
-    }
-
-    /// When it began, where that is known: of a connection whose beginning was not seen, TCP counts the
-    /// time since it came up for as long as no data went one way.
-    pub(super) fn began_ns(&self, utc_ns: i64) -> Option<i64> {
-        let came_up = || {
-            let tcp = self.tcp.as_ref()?;
-            let unsent = tcp.last_sent_ms.filter(|_| tcp.bytes_sent == 0);
-            let unheard = tcp.last_received_ms.filter(|_| tcp.bytes_received == 0);
-            Some(utc_ns - i64::from(unsent.or(unheard)?) * 1_000_000)
-        };
-        self.timing.start_ns().or_else(came_up)
+    /// When it came up at the earliest: of a connection whose beginning was not seen, TCP counts the
+    /// time since then for as long as no data went one way.
+    pub(super) fn came_up_ns(&self, utc_ns: i64) -> Option<i64> {
+        let tcp = self.tcp.as_ref()?;
+        let unsent = tcp.last_sent_ms.filter(|_| tcp.bytes_sent == 0);
+        let unheard = tcp.last_received_ms.filter(|_| tcp.bytes_received == 0);
+        Some(utc_ns - i64::from(unsent.or(unheard)?) * 1_000_000)
     }
 
     /// A RST ended it, from one end to the other.

@@ -73,6 +73,7 @@ mod tests {
             let mut text = String::new();
             open::unpack(io::Cursor::new(file))
                 .unwrap()
+                .bytes
                 .read_to_string(&mut text)
                 .unwrap();
             assert_eq!(text, "one\ntwo\n", "{codec:?}");

@@ -1,18 +1,26 @@
 //! Traces: records in files, one JSON object a line.
 
+mod batch;
 pub mod codec;
 pub mod fault;
 pub mod history;
+mod line;
 pub mod open;
 pub mod piece;
+mod pipeline;
 pub mod read;
 pub mod rotate;
+pub mod seen;
 pub mod select;
+mod source;
 pub mod write;
 
 pub use self::{
     fault::{Fault, Problem, Problems},
-    read::{Kind, Line, Reader},
+    line::{Kind, Line},
+    pipeline::Work,
+    read::{Reader, SoFar},
+    seen::Seen,
     select::Selection,
 };
 

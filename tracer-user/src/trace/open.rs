@@ -1,8 +1,10 @@
 //! Opens a trace: a file or standard input, plain or compressed.
 
 use std::{
+    error::Error,
     fs::File,
     io::{self, BufRead, BufReader, Read},
+    os::fd::AsFd,
     path::Path,
 };
 
@@ -14,37 +16,56 @@ use ruzstd::decoding::{
 /// What is read at a time.
 const BUFFER_BYTES: usize = 256 << 10;
 
+/// What a trace is read from.
+pub struct Input {
+    pub(super) bytes: BufReader<Box<dyn Read + Send>>,
+    /// Whatever is to come is there already: reading ahead never waits for it.
+    pub(super) is_there: bool,
+}
+
 /// Opens `path`, `-` being standard input. What begins as gzip or zstd does is unpacked while it is
 /// read, whatever its name is.
 ///
 /// # Errors
 /// Where it cannot be opened, is a directory, or its first bytes cannot be read.
-pub fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
+pub fn open(path: &Path) -> io::Result<Input> {
     if path.as_os_str() == "-" {
-        return unpack(io::stdin());
+        return open_file(io::stdin());
     }
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
+    open_file(File::open(path)?)
+}
+
+fn open_file(file: impl Read + AsFd + Send + 'static) -> io::Result<Input> {
+    let kind = File::from(file.as_fd().try_clone_to_owned()?).metadata()?;
+    if kind.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    unpack(file)
+    let input = unpack(file)?;
+    Ok(Input {
+        is_there: kind.is_file(),
+        ..input
+    })
 }
 
 /// Unpacks what `input` holds, by its first bytes.
 ///
 /// # Errors
 /// Where the first bytes cannot be read.
-pub fn unpack(input: impl Read + 'static) -> io::Result<Box<dyn BufRead>> {
+pub fn unpack(input: impl Read + Send + 'static) -> io::Result<Input> {
     let mut input = BufReader::with_capacity(BUFFER_BYTES, input);
     let mut magic = Vec::with_capacity(4);
     input.by_ref().take(4).read_to_end(&mut magic)?;
     let whole = io::Cursor::new(magic.clone()).chain(input);
-    Ok(match magic.as_slice() {
+    let plain: Box<dyn Read + Send> = match magic.as_slice() {
         // RFC 1952, 2.3.1; several members may follow each other.
-        [0x1f, 0x8b, ..] => buffered(flate2::bufread::MultiGzDecoder::new(whole)),
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(whole)),
         // RFC 8878, 3.1.1 (and 3.1.2: skippable frames); several frames may follow each other.
-        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => buffered(Zstd::new(whole)),
+        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Box::new(Zstd::new(whole)),
         _ => Box::new(whole),
+    };
+    Ok(Input {
+        bytes: BufReader::with_capacity(BUFFER_BYTES, plain),
+        is_there: false,
     })
 }
 
@@ -77,7 +98,7 @@ impl<R: BufRead> Zstd<R> {
                     let mut skipped = self.input.by_ref().take(u64::from(length));
                     io::copy(&mut skipped, &mut io::sink())?;
                 }
-                Err(why) => return Err(io::Error::other(why)),
+                Err(why) => return Err(damaged(&why)),
             }
         }
         Ok(false)
@@ -94,7 +115,7 @@ impl<R: BufRead> Read for Zstd<R> {
             while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
                 self.decoder
                     .decode_blocks(&mut self.input, BlockDecodingStrategy::UptoBlocks(1))
-                    .map_err(io::Error::other)?;
+                    .map_err(|why| damaged(&why))?;
             }
             match self.decoder.read(buffer)? {
                 0 => self.within = false,
@@ -104,8 +125,17 @@ impl<R: BufRead> Read for Zstd<R> {
     }
 }
 
-fn buffered(input: impl Read + 'static) -> Box<dyn BufRead> {
-    Box::new(BufReader::with_capacity(BUFFER_BYTES, input))
+/// Why a frame cannot be unpacked, in words.
+fn damaged(why: &FrameDecoderError) -> io::Error {
+    let mut source: Option<&(dyn Error + 'static)> = Some(why);
+    while let Some(why) = source {
+        let why_io = why.downcast_ref::<io::Error>();
+        if why_io.is_some_and(|why| why.kind() == io::ErrorKind::UnexpectedEof) {
+            return io::Error::new(io::ErrorKind::UnexpectedEof, "incomplete zstd frame");
+        }
+        source = why.source();
+    }
+    io::Error::other("damaged zstd frame")
 }
 
 #[cfg(test)]
@@ -120,6 +150,7 @@ mod tests {
         let mut text = String::new();
         unpack(io::Cursor::new(bytes))
             .unwrap()
+            .bytes
             .read_to_string(&mut text)
             .unwrap();
         text

@@ -1,8 +1,8 @@
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-use super::*;
+use super::{super::source::MAX_LINE_BYTES, *};
 use crate::numbers::Numbers;
 use crate::show::sample;
 
@@ -184,7 +184,7 @@ fn a_line_without_end_is_skipped_in_bounded_memory() {
     let mut records = 0;
     while reader.next_record().is_some() {
         records += 1;
-        assert!(reader.line.capacity() <= 2 * usize::try_from(MAX_LINE_BYTES).unwrap());
+        assert!(reader.batch.bytes.capacity() <= 2 * usize::try_from(MAX_LINE_BYTES).unwrap());
     }
     assert_eq!(records, kinds());
     let texts = reader.problems().summary();
@@ -213,6 +213,83 @@ fn packed_traces_are_read_up_to_where_they_break() {
                 .any(|text| text.contains("could not be read any further")),
             "{texts:?}"
         );
+    }
+}
+
+/// Nothing is done to them.
+struct Plain;
+
+impl Work for Plain {
+    type Own = ();
+    type Done<'a> = &'a [u8];
+
+    fn own(&self) {}
+
+    fn line<'a>(&self, (): &mut (), line: &Line<'a>) -> &'a [u8] {
+        line.json
+    }
+}
+
+/// A line's number, its type and its host.
+type Place = (u64, Kind, Option<String>);
+
+fn place(line: &Line<'_>) -> Place {
+    let host = line.header.map(|header| header.host.clone());
+    (line.number, line.kind, host)
+}
+
+/// The same on several threads, until so many lines have been taken.
+fn each(bytes: &[u8], begin: bool, enough: usize) -> (Vec<Place>, Vec<String>) {
+    let mut input = open::unpack(Cursor::new(bytes.to_vec())).unwrap();
+    input.is_there = true;
+    let mut reader = Reader::new("trace".to_owned(), input);
+    if begin {
+        reader.begin();
+    }
+    let mut places = Vec::new();
+    reader.each(&Plain, |_, line, json| {
+        assert_eq!(json, line.json);
+        places.push(place(line));
+        if places.len() < enough {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    });
+    assert_eq!(reader.records(), places.len() as u64);
+    let texts = reader.problems().summary();
+    (places, texts.into_iter().map(|it| it.text).collect())
+}
+
+#[test]
+fn several_threads_read_what_one_does() {
+    let mut numbers = Numbers(2);
+    let text = String::from_utf8(whole()).unwrap();
+    for round in 0..20 {
+        // Several batches, of several hosts.
+        let hosts =
+            (0..400).map(|nth| text.replace("\"host\":\"host\"", &format!("\"host\":\"{nth}\"")));
+        let mut bytes = hosts.collect::<String>().into_bytes();
+        for _ in 0..round {
+            mutate(&mut bytes, &mut numbers);
+        }
+        let mut reader = reader(bytes.clone());
+        let mut places = Vec::new();
+        while let Some(line) = reader.next_line() {
+            places.push(place(&line));
+        }
+        let texts = reader.problems().summary();
+        let texts: Vec<String> = texts.into_iter().map(|it| it.text).collect();
+        for begin in [false, true] {
+            assert_eq!(
+                each(&bytes, begin, usize::MAX),
+                (places.clone(), texts.clone())
+            );
+        }
+        if !places.is_empty() {
+            let enough = 1 + numbers.below(places.len());
+            assert_eq!(each(&bytes, true, enough).0, places[..enough]);
+        }
     }
 }
 

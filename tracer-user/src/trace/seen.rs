@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState},
+    hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState},
 };
 
 /// Records that are remembered, to know one that comes again.
@@ -10,15 +10,15 @@ const REMEMBERED: usize = 1 << 20;
 
 /// The records that were read last.
 #[derive(Default)]
-pub(super) struct Seen {
+pub struct Seen {
     seed: RandomState,
     known: HashSet<u64, BuildHasherDefault<Hashed>>,
     order: VecDeque<u64>,
 }
 
 impl Seen {
-    /// Whether a record is new; it is remembered.
-    pub(super) fn is_new(&mut self, host: usize, id: &str) -> bool {
+    /// Whether a record of a host is new; it is remembered.
+    pub fn is_new(&mut self, host: impl Hash, id: &str) -> bool {
         let key = self.seed.hash_one((host, id));
         if !self.known.insert(key) {
             return false;
