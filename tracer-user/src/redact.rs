@@ -97,13 +97,39 @@ impl Redactor {
         }
     }
 
+    /// For another thread: it gives the same pseudonyms, by [`Redactor::settled`].
+    #[must_use]
+    pub fn helper(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            addresses: self.addresses.helper(),
+            host: None,
+            ours: HashSet::new(),
+        }
+    }
+
+    /// The records that follow stand below this header.
+    pub fn below(&mut self, header: &record::Header) {
+        self.host = Some(header.host.clone()).filter(|host| !host.is_empty());
+    }
+
+    /// The record without names; `None` where a pseudonym in it depends on what came before it, and is
+    /// not known yet: [`Redactor::record`] is to be asked, in the order of the records.
+    ///
+    /// # Errors
+    /// As [`Redactor::record`].
+    pub fn settled(&mut self, record: &Record) -> serde_json::Result<Option<Record>> {
+        let redacted = self.record(record)?;
+        Ok((!self.addresses.was_unsettled()).then_some(redacted))
+    }
+
     /// The record without names.
     ///
     /// # Errors
     /// None that a record of this schema can cause.
     pub fn record(&mut self, record: &Record) -> serde_json::Result<Record> {
         if let Record::Header(header) = record {
-            self.host = Some(header.host.clone()).filter(|host| !host.is_empty());
+            self.below(header);
         }
         let bare = without_script(record);
         Ok(match bare.as_ref().unwrap_or(record) {

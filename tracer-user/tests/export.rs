@@ -275,10 +275,44 @@ fn pseudonyms_are_the_keys() {
         export(&[TRACE, "--to", "csv", "--redact"])
     );
     // Several files of one run share their pseudonyms.
-    let twice = export(&[TRACE, TRACE, "--to", "csv", "--redact"]);
+    let other = temporary("other.jsonl");
+    let text = fs::read_to_string(TRACE).unwrap();
+    let boot = records("header")[0]["boot_id"].as_str().unwrap().to_owned();
+    fs::write(&other, text.replace(&boot, "another boot")).unwrap();
+    let twice = export(&[TRACE, other.to_str().unwrap(), "--to", "csv", "--redact"]);
+    fs::remove_file(&other).unwrap();
     let rows = rows(&twice);
     let half = rows.len() / 2;
+    assert_eq!(half, records("failure").len());
     assert_eq!(rows[..half], rows[half..]);
+}
+
+#[test]
+fn what_was_read_already_is_exported_once_and_told() {
+    for format in ["csv", "otlp-json", "chrome-trace"] {
+        let done = run(&["export", TRACE, TRACE, "--to", format]);
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(said.contains("a record that was already read"), "{said}");
+        if format == "csv" {
+            let once = export(&[TRACE, "--to", format]);
+            assert_eq!(String::from_utf8(done.stdout).unwrap(), once);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_destroys_no_earlier_export() {
+    let (path, bad) = (temporary("earlier.csv"), temporary("bad.jsonl"));
+    fs::write(&path, "earlier").unwrap();
+    for text in ["", "no json\n", "{\"type\":\"failure\"}\n"] {
+        fs::write(&bad, text).unwrap();
+        let (bad, path) = (bad.to_str().unwrap(), path.to_str().unwrap());
+        let done = run(&["export", bad, "--to", "csv", "-o", path]);
+        assert_eq!(done.status.code(), Some(1), "{text}: {done:?}");
+        assert_eq!(fs::read_to_string(path).unwrap(), "earlier", "{text}");
+    }
+    fs::remove_file(&path).unwrap();
+    fs::remove_file(&bad).unwrap();
 }
 
 #[test]

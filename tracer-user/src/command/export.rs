@@ -1,21 +1,23 @@
 //! `tcpwhy export`: a trace in other tools' formats.
 
+mod maker;
+
 use std::{
-    fs::{self, File},
     io::{self, BufWriter, Write},
-    os::unix::fs::MetadataExt as _,
+    ops::ControlFlow,
     path::Path,
 };
 
 use anyhow::{Context as _, bail};
 
+use self::maker::{Made, Maker, Own};
 use crate::{
     cli::Export,
     export,
     record::Record,
     redact::Redactor,
     show,
-    trace::{Fault, Reader},
+    trace::{Fault, Line, Reader, Seen, SoFar},
 };
 
 /// Reads the traces one after the other, and writes what is wanted of them.
@@ -25,90 +27,156 @@ use crate::{
 pub fn run(flags: &Export) -> anyhow::Result<()> {
     let readers = flags.files.iter().map(|path| open(path, flags));
     let readers = readers.collect::<anyhow::Result<Vec<_>>>()?;
+    refuse_inputs(flags)?;
     let redactor = flags
         .redaction
         .redactor()
         .context("no random numbers for a key: give one with --redact-key")?;
-    let mut work = Work {
-        out: (flags.to.new)(output(flags)?),
-        redactor,
+    let maker = Maker {
         flags,
+        redactor: redactor.as_ref().map(Redactor::helper),
+    };
+    let mut work = Work {
+        maker: &maker,
+        out: None,
+        own: Own::new(redactor),
+        seen: Seen::default(),
         left: flags.selection.count.unwrap_or(u64::MAX),
-        records: 0,
         empty: None,
     };
-    let written = readers
-        .into_iter()
-        .try_for_each(|reader| work.trace(reader));
-    if written.is_ok() && work.records == 0 {
-        let why = work.empty.unwrap_or_default();
-        bail!("no records in what was read{why}; `tcpwhy record -o FILE` makes a trace");
+    for (nth, reader) in readers.into_iter().enumerate() {
+        if work.left > 0 && work.trace(nth, reader)?.is_break() {
+            return Ok(());
+        }
     }
-    let written = written.and_then(|()| work.out.end());
-    match written {
-        // Whoever read it has seen enough.
-        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write the export; is the disk full?"),
-    }
+    work.end()
 }
 
 struct Work<'a> {
-    out: Box<dyn export::Export>,
-    redactor: Option<Redactor>,
-    flags: &'a Export,
+    maker: &'a Maker<'a>,
+    /// Opened for the first record: what cannot be read destroys no earlier export.
+    out: Option<Box<dyn export::Export>>,
+    /// For what is made in the order of the traces.
+    own: Own,
+    seen: Seen,
     /// Failures that are still wanted.
     left: u64,
-    /// Records that were read.
-    records: u64,
-    /// Why there is none in the first file that has none.
+    /// Why there was no record in the first file.
     empty: Option<String>,
 }
 
 impl Work<'_> {
-    fn trace(&mut self, mut reader: Reader) -> io::Result<()> {
-        let selection = &self.flags.selection;
-        while self.left > 0 {
-            let Some((_, record)) = reader.next_record() else {
-                break;
+    /// Reads one of the traces. Gives a break where nobody reads the export any more.
+    fn trace(&mut self, nth: usize, mut reader: Reader) -> anyhow::Result<ControlFlow<()>> {
+        let mut result = Ok(());
+        reader.each(self.maker, |so_far, line, made| {
+            let taken = match made {
+                Ok(Ok(made)) => self.take(nth, so_far, line, made),
+                Ok(Err(why)) => {
+                    so_far.bad(Fault::BadRecord, line.number, &why);
+                    Ok(())
+                }
+                Err(why) => Err(cannot_write(why)),
             };
-            if selection.is_beyond(reader.header(), &record) || !selection.wants(&record) {
-                continue;
+            let is_over = taken.is_err() || self.left == 0;
+            if taken.is_err() {
+                result = taken;
             }
-            if matches!(record, Record::Failure(_)) {
-                self.left -= 1;
+            if is_over {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
-            match self.redactor.as_mut() {
-                Some(redactor) => self.out.record(&redactor.record(&record)?)?,
-                None => self.out.record(&record)?,
-            }
+        });
+        if result.as_ref().is_err_and(is_unread) {
+            return Ok(ControlFlow::Break(()));
         }
-        self.records += reader.records();
-        if reader.records() > 0 {
+        result?;
+        if self.out.is_some() {
             self.complain(&reader);
         } else if self.empty.is_none() {
             let why = reader.problems().first().first();
             self.empty = why.map(|why| format!(": {}: {}", reader.name(), why.text));
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Writes what was made of a line, if it is wanted and was not written already.
+    fn take(
+        &mut self,
+        nth: usize,
+        so_far: &mut SoFar,
+        line: &Line<'_>,
+        made: Made,
+    ) -> anyhow::Result<()> {
+        let id = match &made.record {
+            Record::Failure(failure) => Some(&failure.id),
+            Record::Connection(connection) => Some(&connection.id),
+            _ => None,
+        };
+        // Traces without a header come from hosts of their own.
+        let host = line.header.map(|it| (&*it.host, &*it.boot_id)).ok_or(nth);
+        if let Some(id) = id
+            && !self.seen.is_new(host, id)
+        {
+            let id: String = id.chars().take(40).collect();
+            so_far.bad(Fault::Duplicate, line.number, &id);
+            return Ok(());
+        }
+        let out = match &mut self.out {
+            Some(out) => out,
+            none => none.insert((self.maker.flags.to.new)(output(self.maker.flags)?)),
+        };
+        if !made.wanted {
+            return Ok(());
+        }
+        if matches!(made.record, Record::Failure(_)) {
+            self.left -= 1;
+        }
+        let (record, text) = match made.text {
+            Some(text) => (made.record, text),
+            None => {
+                let settled = self.maker.settle(&mut self.own, &made.record, line.header);
+                settled.map_err(cannot_write)?
+            }
+        };
+        out.record(&record, &text).map_err(cannot_write)
+    }
+
+    fn end(&mut self) -> anyhow::Result<()> {
+        let Some(out) = &mut self.out else {
+            let why = self.empty.take().unwrap_or_default();
+            bail!("no records in what was read{why}; `tcpwhy record -o FILE` makes a trace");
+        };
+        match out.end() {
+            Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            ended => ended.map_err(cannot_write),
+        }
     }
 
     /// Says on stderr what is wrong with a trace; it has been read nevertheless.
     fn complain(&mut self, reader: &Reader) {
         let problems = reader.problems();
-        let told = if self.flags.display.verbose > 0 {
+        let told = if self.maker.flags.display.verbose > 0 {
             problems.summary()
         } else {
             problems.summary().into_iter().take(TOLD).collect()
         };
         for problem in told {
-            // Half of the file was not wanted.
-            if self.left == 0 && problem.fault == Fault::CutShort {
-                continue;
-            }
             let text = format!("{}: {}", reader.name(), problem.text);
             eprintln!("tcpwhy: {}", crate::escape::escape(&text));
         }
     }
+}
+
+fn cannot_write(why: io::Error) -> anyhow::Error {
+    anyhow::Error::new(why).context("cannot write the export; is the disk full?")
+}
+
+/// Whoever read it has seen enough.
+fn is_unread(why: &anyhow::Error) -> bool {
+    let why = why.downcast_ref::<io::Error>();
+    why.is_some_and(|why| why.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// So many faults of a trace are told without `-v`.
@@ -122,21 +190,25 @@ fn open(path: &Path, flags: &Export) -> anyhow::Result<Reader> {
     Reader::open(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Where the export goes. Never over a trace that it is made of.
-fn output(flags: &Export) -> anyhow::Result<Box<dyn Write>> {
+/// Never over a trace that it is made of.
+fn refuse_inputs(flags: &Export) -> anyhow::Result<()> {
+    match &flags.output {
+        Some(path) if show::is_one_of(path, &flags.files) => bail!(
+            "{} is a trace to be read: choose another file for -o",
+            path.display()
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Where the export goes.
+fn output(flags: &Export) -> anyhow::Result<Box<dyn Write + Send>> {
     let Some(path) = &flags.output else {
         return Ok(Box::new(BufWriter::new(io::stdout())));
     };
-    let id = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
-    if let Some(output) = id(path)
-        && flags.files.iter().any(|file| id(file) == Some(output))
-    {
-        bail!(
-            "{} is a trace to be read: choose another file for -o",
-            path.display()
-        );
-    }
-    let file: File =
-        show::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(Box::new(BufWriter::new(file)))
+    let file = show::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(Box::new(BufWriter::with_capacity(BUFFER_BYTES, file)))
 }
+
+/// What is written at a time.
+const BUFFER_BYTES: usize = 256 << 10;

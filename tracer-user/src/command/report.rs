@@ -1,11 +1,6 @@
 //! `tcpwhy report`: the postmortem.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{self, BufWriter, IsTerminal as _, Write},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 
 use anyhow::{Context as _, bail};
 
@@ -17,6 +12,7 @@ use crate::{
         connection,
         window::Window,
     },
+    show,
     trace::Reader,
 };
 
@@ -25,6 +21,12 @@ use crate::{
 /// # Errors
 /// One line that says what could not be done, and what to try.
 pub fn run(args: &Report) -> anyhow::Result<()> {
+    if let Some(path) = &args.output
+        && show::is_one_of(path, &args.files)
+    {
+        let path = path.display();
+        bail!("{path} is a trace to be read: choose another file for -o");
+    }
     let mut readers = open(args)?;
     let mut collector = Collector::new(options(args));
     for reader in &mut readers {
@@ -125,7 +127,8 @@ fn words(args: &Report) -> Option<String> {
 fn write(args: &Report, report: &crate::report::model::Report) -> anyhow::Result<()> {
     let (look, out): (Look, Box<dyn Write>) = match &args.output {
         Some(path) => {
-            let file = create(path).with_context(|| format!("cannot write {}", path.display()))?;
+            let file =
+                show::create(path).with_context(|| format!("cannot write {}", path.display()))?;
             (Look::default(), Box::new(file))
         }
         None => {
@@ -141,16 +144,6 @@ fn write(args: &Report, report: &crate::report::model::Report) -> anyhow::Result
         Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done.context("cannot write the report; is the disk full?"),
     }
-}
-
-/// Only its owner may read it.
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
 }
 
 /// As wide as the terminal, within reason.

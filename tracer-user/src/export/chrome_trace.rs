@@ -21,12 +21,13 @@ use super::{Export, Format};
 use crate::{
     clock::{utc_ns, utc_text},
     escape::escape,
-    record::{Direction, Endpoint, Event, Process, Record, Socket, Timing},
+    record::{Direction, Endpoint, Event, Header, Process, Record, Socket, Timing},
 };
 
 /// `--to chrome-trace`.
 pub static FORMAT: Format = Format {
     name: "chrome-trace",
+    text,
     new: |out| Box::new(ChromeTrace::new(out)),
 };
 
@@ -48,7 +49,7 @@ const DAY_NS: i64 = 24 * 3600 * 1_000_000_000;
 type Hasher = BuildHasherDefault<SipHasher13>;
 
 struct ChromeTrace {
-    out: Box<dyn Write>,
+    out: Box<dyn Write + Send>,
     /// Nanoseconds since 1970 that are 0 here, once something is written.
     origin_ns: Option<i64>,
     /// Number of the host that the records are from, and its name.
@@ -60,7 +61,7 @@ struct ChromeTrace {
 
 /// One trace event.
 #[derive(Serialize)]
-struct Entry<'a, A> {
+struct Entry<'a> {
     name: &'a str,
     cat: &'a str,
     ph: &'a str,
@@ -73,8 +74,6 @@ struct Entry<'a, A> {
     /// Of an instant: its thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     s: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    args: Option<A>,
 }
 
 /// A connection, failed or not.
@@ -88,8 +87,23 @@ struct Span<'a> {
     what: &'a str,
 }
 
+/// All that a record says: the arguments of its span, or of its instant.
+fn text(record: &Record, _: Option<&Header>) -> io::Result<Vec<u8>> {
+    Ok(match record {
+        Record::Failure(failure) => serde_json::to_vec(failure)?,
+        Record::Connection(connection) => serde_json::to_vec(connection)?,
+        Record::Event(event) => {
+            // What a replay needs of it is no fact for a reader.
+            let mut facts = event.clone();
+            facts.wire = None;
+            serde_json::to_vec(&facts)?
+        }
+        _ => Vec::new(),
+    })
+}
+
 impl Export for ChromeTrace {
-    fn record(&mut self, record: &Record) -> io::Result<()> {
+    fn record(&mut self, record: &Record, text: &[u8]) -> io::Result<()> {
         match record {
             Record::Header(header) => {
                 let host = format!("{} {}", header.host, header.boot_id);
@@ -108,7 +122,7 @@ impl Export for ChromeTrace {
                     direction: failure.direction,
                     what: &failure.cause,
                 };
-                self.span(&span, failure)
+                self.span(&span, text)
             }
             Record::Connection(connection) => {
                 let span = Span {
@@ -120,9 +134,9 @@ impl Export for ChromeTrace {
                     direction: connection.direction,
                     what: &connection.outcome,
                 };
-                self.span(&span, connection)
+                self.span(&span, text)
             }
-            Record::Event(event) => self.instant(event),
+            Record::Event(event) => self.instant(event, text),
             _ => Ok(()),
         }
     }
@@ -137,7 +151,7 @@ impl Export for ChromeTrace {
 }
 
 impl ChromeTrace {
-    fn new(out: Box<dyn Write>) -> Self {
+    fn new(out: Box<dyn Write + Send>) -> Self {
         let named = NonZeroUsize::new(NAMED).unwrap_or(NonZeroUsize::MIN);
         Self {
             out,
@@ -150,7 +164,7 @@ impl ChromeTrace {
     }
 
     /// A connection, from its start to its end. Where the start is not known it has no length.
-    fn span(&mut self, span: &Span<'_>, args: &impl Serialize) -> io::Result<()> {
+    fn span(&mut self, span: &Span<'_>, args: &[u8]) -> io::Result<()> {
         let Some(end_ns) = utc_ns(span.time) else {
             return Ok(());
         };
@@ -174,31 +188,25 @@ impl ChromeTrace {
             tid,
             id: Some(id.clone()),
             s: None,
-            args: Some(args),
         };
         match start_ns {
-            None => self.write(&entry("n", self.micros(end_ns))),
+            None => self.write_with(&entry("n", self.micros(end_ns)), args),
             Some(start_ns) => {
-                self.write(&entry("b", self.micros(start_ns)))?;
-                let mut end = entry("e", self.micros(end_ns));
-                end.args = None;
-                self.write(&end)
+                self.write_with(&entry("b", self.micros(start_ns)), args)?;
+                self.write(&entry("e", self.micros(end_ns)))
             }
         }
     }
 
     /// A piece of evidence: on its connection where that is known, else on its row.
-    fn instant(&mut self, event: &Event) -> io::Result<()> {
+    fn instant(&mut self, event: &Event, args: &[u8]) -> io::Result<()> {
         let Some(ns) = utc_ns(&event.time) else {
             return Ok(());
         };
         let (pid, tid) = self.row(ns, event.process.as_ref())?;
-        // What a replay needs of it is no fact for a reader.
-        let mut facts = event.clone();
-        facts.wire = None;
         let joined = event.matched_by.and(event.socket.as_ref());
         let id = joined.and_then(|socket| connection_id(&self.hasher, self.host.0, socket));
-        self.write(&Entry {
+        let entry = Entry {
             name: &escape(&event.summary),
             cat: CATEGORY,
             ph: if id.is_some() { "n" } else { "i" },
@@ -207,8 +215,8 @@ impl ChromeTrace {
             tid,
             s: id.is_none().then_some("t"),
             id,
-            args: Some(facts),
-        })
+        };
+        self.write_with(&entry, args)
     }
 
     /// Pid and thread of a process, whose names are told before they are used first.
@@ -278,6 +286,16 @@ impl ChromeTrace {
     fn write(&mut self, entry: &impl Serialize) -> io::Result<()> {
         self.out.write_all(b",\n")?;
         serde_json::to_writer(&mut self.out, entry)?;
+        Ok(())
+    }
+
+    /// With arguments, which stand last.
+    fn write_with(&mut self, entry: &Entry<'_>, args: &[u8]) -> io::Result<()> {
+        let entry = serde_json::to_vec(entry)?;
+        let open = entry.strip_suffix(b"}").unwrap_or(&entry);
+        for part in [b",\n", open, b",\"args\":", args, b"}"] {
+            self.out.write_all(part)?;
+        }
         Ok(())
     }
 

@@ -2,27 +2,20 @@
 
 use std::io::{self, Write};
 
-use csv::{Terminator, Writer, WriterBuilder};
+use csv::{Terminator, WriterBuilder};
 use serde::Serialize;
 
 use super::{Export, Format};
 use crate::{
     escape::escape,
-    record::{Endpoint, Failure, Record},
+    record::{Endpoint, Failure, Header, Record},
 };
 
 /// `--to csv`.
 pub static FORMAT: Format = Format {
     name: "csv",
-    new: |out| {
-        Box::new(Csv {
-            out: WriterBuilder::new()
-                .terminator(Terminator::CRLF)
-                .from_writer(out),
-            host: String::new(),
-            begun: false,
-        })
-    },
+    text,
+    new: |out| Box::new(Csv { out, begun: false }),
 };
 
 /// The first row. New columns are only ever added, at the end.
@@ -76,31 +69,24 @@ pub const COLUMNS: [&str; 46] = [
 ];
 
 struct Csv {
-    out: Writer<Box<dyn Write>>,
-    host: String,
+    out: Box<dyn Write + Send>,
     begun: bool,
 }
 
 impl Csv {
     fn begin(&mut self) -> io::Result<()> {
-        if !self.begun {
-            self.begun = true;
-            self.out.write_record(COLUMNS).map_err(io::Error::from)?;
+        if !std::mem::replace(&mut self.begun, true) {
+            self.out.write_all(&line(&COLUMNS.map(str::to_owned))?)?;
         }
         Ok(())
     }
 }
 
 impl Export for Csv {
-    fn record(&mut self, record: &Record) -> io::Result<()> {
-        match record {
-            Record::Header(header) => self.host.clone_from(&header.host),
-            Record::Failure(failure) => {
-                self.begin()?;
-                let row = row(failure, &self.host)?;
-                self.out.write_record(row).map_err(io::Error::from)?;
-            }
-            _ => {}
+    fn record(&mut self, record: &Record, text: &[u8]) -> io::Result<()> {
+        if let Record::Failure(_) = record {
+            self.begin()?;
+            self.out.write_all(text)?;
         }
         Ok(())
     }
@@ -111,6 +97,32 @@ impl Export for Csv {
     }
 }
 
+/// The row of a failure.
+fn text(record: &Record, header: Option<&Header>) -> io::Result<Vec<u8>> {
+    match record {
+        Record::Failure(failure) => {
+            let host = header.map_or("", |header| header.host.as_str());
+            line(&row(failure, host)?)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn line(row: &[String; COLUMNS.len()]) -> io::Result<Vec<u8>> {
+    let mut writer = WriterBuilder::new();
+    let mut writer = writer
+        .terminator(Terminator::CRLF)
+        .buffer_capacity(LINE_BYTES)
+        .from_writer(Vec::with_capacity(LINE_BYTES));
+    writer.write_record(row)?;
+    writer
+        .into_inner()
+        .map_err(|why| io::Error::other(why.to_string()))
+}
+
+/// A row is hardly ever longer.
+const LINE_BYTES: usize = 4096;
+
 fn row(failure: &Failure, host: &str) -> io::Result<[String; COLUMNS.len()]> {
     let process = failure.process.as_ref();
     let socket = &failure.socket;
@@ -118,17 +130,17 @@ fn row(failure: &Failure, host: &str) -> io::Result<[String; COLUMNS.len()]> {
     let (remote_addr, remote_port) = end(Some(socket.remote));
     let tcp = failure.tcp.as_ref();
     Ok([
-        text(&failure.id),
-        text(&failure.time),
-        text(host),
+        cell(&failure.id),
+        cell(&failure.time),
+        cell(host),
         word(&failure.direction)?,
         word(&failure.phase)?,
-        text(&failure.cause),
+        cell(&failure.cause),
         word(&failure.confidence)?,
         word(&failure.severity)?,
         optional(failure.stuck_on.as_deref()),
         optional(failure.errno.as_deref()),
-        text(&failure.summary),
+        cell(&failure.summary),
         list(&failure.why)?,
         list(&failure.fix)?,
         list(&failure.missing)?,
@@ -169,7 +181,7 @@ fn row(failure: &Failure, host: &str) -> io::Result<[String; COLUMNS.len()]> {
 
 /// Text from outside. Spreadsheets take what begins with these characters for a formula, and would
 /// run it: an apostrophe before it makes it text.
-fn text(text: &str) -> String {
+fn cell(text: &str) -> String {
     let safe = escape(text);
     if safe.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{safe}")
@@ -179,7 +191,7 @@ fn text(text: &str) -> String {
 }
 
 fn optional(value: Option<&str>) -> String {
-    value.map_or_else(String::new, text)
+    value.map_or_else(String::new, cell)
 }
 
 fn number<T: ToString>(value: Option<T>) -> String {
@@ -189,7 +201,7 @@ fn number<T: ToString>(value: Option<T>) -> String {
 /// The word that JSON has for it.
 fn word(value: &impl Serialize) -> io::Result<String> {
     let value = serde_json::to_value(value)?;
-    Ok(text(value.as_str().unwrap_or_default()))
+    Ok(cell(value.as_str().unwrap_or_default()))
 }
 
 /// A JSON array; nothing where there is none.
@@ -197,7 +209,7 @@ fn list<T: Serialize>(values: &[T]) -> io::Result<String> {
     if values.is_empty() {
         return Ok(String::new());
     }
-    Ok(text(&serde_json::to_string(values)?))
+    Ok(cell(&serde_json::to_string(values)?))
 }
 
 fn end(end: Option<Endpoint>) -> (String, String) {

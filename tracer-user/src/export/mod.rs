@@ -6,7 +6,7 @@ pub mod otlp;
 
 use std::io::{self, Write};
 
-use crate::record::Record;
+use crate::record::{Header, Record};
 
 /// Every format, by the name that `--to` takes.
 pub static FORMATS: &[&Format] = &[&chrome_trace::FORMAT, &csv::FORMAT, &otlp::FORMAT];
@@ -16,18 +16,20 @@ pub static FORMATS: &[&Format] = &[&chrome_trace::FORMAT, &csv::FORMAT, &otlp::F
 pub struct Format {
     /// What `--to` calls it.
     pub name: &'static str,
+    /// What takes the time, for any thread: the text of a record, where it has one.
+    pub text: fn(&Record, Option<&Header>) -> io::Result<Vec<u8>>,
     /// Makes the writer.
-    pub new: fn(Box<dyn Write>) -> Box<dyn Export>,
+    pub new: fn(Box<dyn Write + Send>) -> Box<dyn Export>,
 }
 
 /// Writes records in one format, as they come: it holds none of them.
-pub trait Export {
-    /// Takes one record. Records of several hosts may follow each other, each host's behind its
-    /// header.
+pub trait Export: Send {
+    /// Takes one record, and its text ([`Format::text`]). Records of several hosts may follow each
+    /// other, each host's behind its header.
     ///
     /// # Errors
     /// What the writer returned.
-    fn record(&mut self, record: &Record) -> io::Result<()>;
+    fn record(&mut self, record: &Record, text: &[u8]) -> io::Result<()>;
 
     /// Writes what belongs at the end, and flushes.
     ///
@@ -62,8 +64,13 @@ fn exported(format: &Format, records: &[Record]) -> String {
 
     let out = Shared::default();
     let mut export = (format.new)(Box::new(out.clone()));
+    let mut header = None;
     for record in records {
-        export.record(record).unwrap();
+        if let Record::Header(it) = record {
+            header = Some(&**it);
+        }
+        let text = (format.text)(record, header).unwrap();
+        export.record(record, &text).unwrap();
     }
     export.end().unwrap();
     String::from_utf8(out.0.lock().unwrap().clone()).unwrap()

@@ -7,10 +7,9 @@ mod value;
 
 use std::io::{self, Write};
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use self::value::{AnyValue, Attributes};
+use self::value::{Attributes, any};
 use super::{Export, Format};
 use crate::{
     clock::utc_ns,
@@ -20,6 +19,7 @@ use crate::{
 /// `--to otlp-json`.
 pub static FORMAT: Format = Format {
     name: "otlp-json",
+    text,
     new: |out| {
         Box::new(Otlp {
             out,
@@ -36,7 +36,7 @@ pub const RECORDS_A_LINE: u32 = 10_000;
 const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.37.0";
 
 struct Otlp {
-    out: Box<dyn Write>,
+    out: Box<dyn Write + Send>,
     header: Option<Box<Header>>,
     /// A resource is open, and its log records go on.
     resource: bool,
@@ -44,21 +44,29 @@ struct Otlp {
     records: u32,
 }
 
+/// The log record of a failure, a connection or an event.
+fn text(record: &Record, _: Option<&Header>) -> io::Result<Vec<u8>> {
+    let name = match record {
+        Record::Failure(_) => "tcpwhy.failure",
+        Record::Connection(_) => "tcpwhy.connection",
+        Record::Event(_) => "tcpwhy.event",
+        _ => return Ok(Vec::new()),
+    };
+    match serde_json::to_value(record)? {
+        Value::Object(fields) => log_record(name, fields),
+        _ => Ok(Vec::new()),
+    }
+}
+
 impl Export for Otlp {
-    fn record(&mut self, record: &Record) -> io::Result<()> {
-        let name = match record {
-            Record::Header(header) => {
-                self.header = Some(header.clone());
-                return self.close_resource();
-            }
-            Record::Failure(_) => "tcpwhy.failure",
-            Record::Connection(_) => "tcpwhy.connection",
-            Record::Event(_) => "tcpwhy.event",
-            _ => return Ok(()),
-        };
-        let Value::Object(fields) = serde_json::to_value(record)? else {
+    fn record(&mut self, record: &Record, text: &[u8]) -> io::Result<()> {
+        if let Record::Header(header) = record {
+            self.header = Some(header.clone());
+            return self.close_resource();
+        }
+        if text.is_empty() {
             return Ok(());
-        };
+        }
         if self.records == RECORDS_A_LINE {
             self.close_line()?;
         }
@@ -67,7 +75,7 @@ impl Export for Otlp {
         } else {
             self.open_resource()?;
         }
-        serde_json::to_writer(&mut self.out, &LogRecord::new(name, fields))?;
+        self.out.write_all(text)?;
         self.records += 1;
         Ok(())
     }
@@ -91,9 +99,9 @@ impl Otlp {
         };
         self.out.write_all(opening.as_bytes())?;
         let header = self.header.as_deref();
-        self.out.write_all(br#"{"resource":"#)?;
-        serde_json::to_writer(&mut self.out, &resource(header))?;
-        self.out.write_all(br#","scopeLogs":[{"scope":"#)?;
+        self.out.write_all(br#"{"resource":{"attributes":"#)?;
+        self.out.write_all(&resource(header)?)?;
+        self.out.write_all(br#"},"scopeLogs":[{"scope":"#)?;
         let version = header.map_or("", |header| header.version.as_str());
         let scope = json!({"name": "tcpwhy", "version": version});
         serde_json::to_writer(&mut self.out, &scope)?;
@@ -120,77 +128,58 @@ impl Otlp {
     }
 }
 
-/// The host that the records are from.
-#[derive(Serialize)]
-struct Resource {
-    attributes: Attributes,
-}
-
-fn resource(header: Option<&Header>) -> Resource {
-    let mut attributes = Attributes::default();
-    attributes.add("service.name", json!("tcpwhy"));
-    attributes.add("os.type", json!("linux"));
-    attributes.add("tcpwhy.schema", json!(SCHEMA));
+/// The attributes of the host that the records are from.
+fn resource(header: Option<&Header>) -> io::Result<Vec<u8>> {
+    let mut attributes = Attributes::new(Vec::new());
+    attributes.text("service.name", "tcpwhy")?;
+    attributes.text("os.type", "linux")?;
+    attributes.text("tcpwhy.schema", SCHEMA)?;
     if let Some(header) = header {
-        attributes.add("service.version", json!(header.version));
-        attributes.add("host.name", json!(header.host));
-        attributes.add("os.description", json!(format!("Linux {}", header.kernel)));
-        attributes.add("tcpwhy.kernel", json!(header.kernel));
-        attributes.add("tcpwhy.boot_id", json!(header.boot_id));
+        attributes.text("service.version", &header.version)?;
+        attributes.text("host.name", &header.host)?;
+        attributes.text("os.description", &format!("Linux {}", header.kernel))?;
+        attributes.text("tcpwhy.kernel", &header.kernel)?;
+        attributes.text("tcpwhy.boot_id", &header.boot_id)?;
     }
-    Resource { attributes }
+    Ok(attributes.end())
 }
 
-/// `LogRecord` of logs.proto.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LogRecord {
-    time_unix_nano: String,
-    observed_time_unix_nano: String,
-    severity_number: u8,
-    severity_text: &'static str,
-    event_name: &'static str,
-    body: AnyValue,
-    attributes: Attributes,
-}
-
-impl LogRecord {
-    /// A record's fields: those that OpenTelemetry has names for, then all others.
-    fn new(event_name: &'static str, mut fields: Map<String, Value>) -> Self {
-        fields.remove("type");
-        // Of use to a replay only.
-        fields.remove("wire");
-        let time = fields.remove("time");
-        let time = time.as_ref().and_then(Value::as_str).and_then(utc_ns);
-        // 0 means unknown.
-        let time = time.filter(|&ns| ns > 0).unwrap_or(0).to_string();
-        let (severity_number, severity_text) = severity(fields.remove("severity").as_ref());
-        let body = AnyValue(fields.remove("summary").unwrap_or_default());
-        let mut attributes = Attributes::default();
-        attributes.take(&mut fields, "cause", "error.type");
-        attributes.add("network.transport", json!("tcp"));
-        if let Some(Value::Object(socket)) = fields.remove("socket") {
-            socket_attributes(socket, &mut attributes);
-        }
-        if let Some(Value::Object(process)) = fields.remove("process") {
-            process_attributes(process, &mut attributes);
-        }
-        if let Some(Value::Object(tcp)) = fields.get_mut("tcp")
-            && let Some(state) = tcp.remove("state").as_ref().and_then(Value::as_str)
-        {
-            attributes.add("network.connection.state", json!(connection_state(state)));
-        }
-        attributes.rest("tcpwhy", fields);
-        Self {
-            observed_time_unix_nano: time.clone(),
-            time_unix_nano: time,
-            severity_number,
-            severity_text,
-            event_name,
-            body,
-            attributes,
-        }
+/// `LogRecord` of logs.proto: those of a record's fields that OpenTelemetry has names for, then all
+/// others.
+fn log_record(event_name: &str, mut fields: Map<String, Value>) -> io::Result<Vec<u8>> {
+    fields.remove("type");
+    // Of use to a replay only.
+    fields.remove("wire");
+    let time = fields.remove("time");
+    let time = time.as_ref().and_then(Value::as_str).and_then(utc_ns);
+    // 0 means unknown.
+    let time = time.filter(|&ns| ns > 0).unwrap_or(0);
+    let (number, severity) = severity(fields.remove("severity").as_ref());
+    let mut out = Vec::with_capacity(4096);
+    write!(
+        out,
+        r#"{{"timeUnixNano":"{time}","observedTimeUnixNano":"{time}","severityNumber":{number},"severityText":"{severity}","eventName":"{event_name}","body":"#
+    )?;
+    any(&mut out, &fields.remove("summary").unwrap_or_default())?;
+    out.extend(br#","attributes":"#);
+    let mut attributes = Attributes::new(out);
+    attributes.take(&mut fields, "cause", "error.type")?;
+    attributes.text("network.transport", "tcp")?;
+    if let Some(Value::Object(socket)) = fields.remove("socket") {
+        socket_attributes(socket, &mut attributes)?;
     }
+    if let Some(Value::Object(process)) = fields.remove("process") {
+        process_attributes(process, &mut attributes)?;
+    }
+    if let Some(Value::Object(tcp)) = fields.get_mut("tcp")
+        && let Some(state) = tcp.remove("state").as_ref().and_then(Value::as_str)
+    {
+        attributes.text("network.connection.state", &connection_state(state))?;
+    }
+    attributes.rest("tcpwhy", &fields)?;
+    let mut out = attributes.end();
+    out.push(b'}');
+    Ok(out)
 }
 
 /// Number and text (`SeverityNumber` of logs.proto). Events have no severity of their own.
@@ -203,24 +192,30 @@ fn severity(severity: Option<&Value>) -> (u8, &'static str) {
     }
 }
 
-fn socket_attributes(mut socket: Map<String, Value>, attributes: &mut Attributes) {
-    attributes.take(&mut socket, "family", "network.type");
+fn socket_attributes(
+    mut socket: Map<String, Value>,
+    attributes: &mut Attributes,
+) -> io::Result<()> {
+    attributes.take(&mut socket, "family", "network.type")?;
     for (end, address, port) in [
         ("local", "network.local.address", "network.local.port"),
         ("remote", "network.peer.address", "network.peer.port"),
     ] {
         if let Some(Value::Object(mut end)) = socket.remove(end) {
-            attributes.take(&mut end, "addr", address);
-            attributes.take(&mut end, "port", port);
+            attributes.take(&mut end, "addr", address)?;
+            attributes.take(&mut end, "port", port)?;
         }
     }
-    attributes.rest("tcpwhy.socket", socket);
+    attributes.rest("tcpwhy.socket", &socket)
 }
 
-fn process_attributes(mut process: Map<String, Value>, attributes: &mut Attributes) {
+fn process_attributes(
+    mut process: Map<String, Value>,
+    attributes: &mut Attributes,
+) -> io::Result<()> {
     let exe = process.get("exe").and_then(Value::as_str);
     if let Some((_, base)) = exe.and_then(|exe| exe.rsplit_once('/')) {
-        attributes.add("process.executable.name", json!(base));
+        attributes.text("process.executable.name", base)?;
     }
     for (field, name) in [
         ("pid", "process.pid"),
@@ -236,9 +231,9 @@ fn process_attributes(mut process: Map<String, Value>, attributes: &mut Attribut
         ("container_runtime", "container.runtime.name"),
         ("pod_uid", "k8s.pod.uid"),
     ] {
-        attributes.take(&mut process, field, name);
+        attributes.take(&mut process, field, name)?;
     }
-    attributes.rest("tcpwhy.process", process);
+    attributes.rest("tcpwhy.process", &process)
 }
 
 /// The convention's names of RFC 9293's states, by the kernel's.

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use super::pseudonym::Key;
@@ -29,16 +30,41 @@ const MAX_PUBLIC: usize = 1 << 20;
 pub(super) struct Addresses {
     /// Private addresses that were asked for: each costs as many hashes as it has bits.
     private: HashMap<u32, u32>,
-    /// Public pseudonyms that are taken, and by whom.
-    taken: HashMap<u32, u32>,
+    taken: Arc<RwLock<Taken>>,
+    /// Only looks at those that are taken.
+    helps: bool,
+    /// A public address had none, and was to be given none.
+    unsettled: bool,
 }
+
+/// Public pseudonyms that are taken, and by whom. Which of two addresses that meet moves on depends on
+/// which came first.
+type Taken = HashMap<u32, u32>;
 
 impl Addresses {
     pub(super) fn new() -> Self {
         Self {
             private: HashMap::new(),
-            taken: HashMap::new(),
+            taken: Arc::default(),
+            helps: false,
+            unsettled: false,
         }
+    }
+
+    /// For another thread: the same pseudonyms. Of a public address that has none yet it says so
+    /// ([`Addresses::was_unsettled`]).
+    pub(super) fn helper(&self) -> Self {
+        Self {
+            private: HashMap::new(),
+            taken: Arc::clone(&self.taken),
+            helps: true,
+            unsettled: false,
+        }
+    }
+
+    /// Whether an address had no pseudonym since the last call.
+    pub(super) fn was_unsettled(&mut self) -> bool {
+        std::mem::take(&mut self.unsettled)
     }
 
     pub(super) fn pseudonym(&mut self, key: &Key, addr: IpAddr) -> IpAddr {
@@ -74,16 +100,25 @@ impl Addresses {
     /// 27 bits for 32: where two addresses meet, the later one moves on.
     fn public(&mut self, key: &Key, addr: u32) -> u32 {
         for attempt in 0_u32.. {
-            let mut word = addr.to_be_bytes().to_vec();
-            word.extend(attempt.to_be_bytes());
+            let mut word = [0; 8];
+            word[..4].copy_from_slice(&addr.to_be_bytes());
+            word[4..].copy_from_slice(&attempt.to_be_bytes());
             let bits = key.bits("public IPv4", &word) & ((1 << PUBLIC_BITS) - 1);
             let bits = u32::try_from(bits).unwrap_or_default();
-            if self.taken.len() >= MAX_PUBLIC {
-                return bits;
+            let known = self.taken.read().unwrap_or_else(PoisonError::into_inner);
+            let (whose, is_full) = (known.get(&bits).copied(), known.len() >= MAX_PUBLIC);
+            drop(known);
+            match whose {
+                Some(other) if other != addr => continue,
+                Some(_) => {}
+                None if self.helps => self.unsettled = true,
+                None if is_full => {}
+                None => {
+                    let mut taken = self.taken.write().unwrap_or_else(PoisonError::into_inner);
+                    taken.insert(bits, addr);
+                }
             }
-            if *self.taken.entry(bits).or_insert(addr) == addr {
-                return bits;
-            }
+            return bits;
         }
         0
     }
@@ -126,8 +161,9 @@ fn keep_prefixes(key: &Key, addr: u32, rest: u32, len: u32) -> u32 {
     for bit in 0..len {
         // All bits above this one, and how many they are.
         let above = u64::from(addr) >> (bit + 1);
-        let mut word = above.to_be_bytes().to_vec();
-        word.extend(bit.to_be_bytes());
+        let mut word = [0; 12];
+        word[..8].copy_from_slice(&above.to_be_bytes());
+        word[8..].copy_from_slice(&bit.to_be_bytes());
         turned ^= u32::from(key.bits("private IPv4", &word) & 1 == 1) << bit;
     }
     turned

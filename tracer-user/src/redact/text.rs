@@ -91,7 +91,8 @@ fn piece(
     if word.is_empty() {
         return None;
     }
-    let start = rest.find(word).unwrap_or(0);
+    // It is a part of it.
+    let start = word.as_ptr().addr() - rest.as_ptr().addr();
     if mac_address(&rest[start..]) {
         out.push_str(&rest[..start]);
         out.push_str(&redactor.word("mac", &rest[start..start + MAC_LEN]));

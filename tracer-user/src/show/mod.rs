@@ -8,11 +8,11 @@ pub mod schema;
 pub mod text;
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     ops::ControlFlow,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt},
+    path::{Path, PathBuf},
 };
 
 use crate::{record::Record, sink::Sink};
@@ -55,6 +55,13 @@ pub fn create(path: &Path) -> io::Result<File> {
         .truncate(true)
         .mode(0o600)
         .open(path)
+}
+
+/// Whether it is one of these files, whatever they are called. False where it is not there.
+#[must_use]
+pub fn is_one_of(path: &Path, files: &[PathBuf]) -> bool {
+    let id = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
+    id(path).is_some_and(|one| files.iter().any(|file| id(file) == Some(one)))
 }
 
 /// Where records go: a format and a writer.
