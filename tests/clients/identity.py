@@ -127,6 +127,39 @@ def passed(stay):
     truth(port, pid=pid, comm="receiver", role="acceptor")
 
 
+def kept_one_after_the_other():
+    """Nobody closes them for a while: each has to be looked for, and each is younger than the last look."""
+    workers = []
+    for _ in range(3):
+        sock, port = listen()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        told, tell = os.pipe()
+
+        def keep():
+            sock.close()
+            ours.close()
+            _, ancillary, _, _ = theirs.recvmsg(1, socket.CMSG_SPACE(4))
+            peer = socket.socket(fileno=array.array("i", ancillary[0][2])[0])
+            os.write(tell, b"x")
+            wait_for_reset(peer)
+            time.sleep(2)
+
+        pid, begin = child(keep, "keeper")
+        begin()
+        client = socket.create_connection((LOCAL, port))
+        peer, _ = sock.accept()
+        socket.send_fds(ours, [b"x"], [peer.fileno()])
+        peer.close()
+        os.read(told, 1)
+        abort(client)
+        workers.append((pid, sock))
+        truth(port, pid=pid, comm="keeper", role="acceptor")
+        # The first look has been by then.
+        time.sleep(0.05)
+    for pid, _ in workers:
+        os.waitpid(pid, 0)
+
+
 def opened_and_passed(ends):
     """One process opens, and hands the connection to another by SCM_RIGHTS, which has it when it ends."""
     sock, port = listen()
@@ -427,6 +460,7 @@ STORIES = {
     "listener-closes": listener_closes,
     "two-listeners": two_listeners,
     "closes-first": closes_first,
+    "kept-one-after-the-other": kept_one_after_the_other,
     "opened-and-passed": lambda: opened_and_passed(wait_for_reset),
     "opened-and-aborted": lambda: opened_and_passed(abort),
     "opened-and-left": opened_and_left,

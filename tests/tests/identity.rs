@@ -174,6 +174,7 @@ fn each_story_names_the_right_process() {
         "listener-closes",
         "two-listeners",
         "closes-first",
+        "kept-one-after-the-other",
         "opened-and-passed",
         "opened-and-aborted",
         "opened-and-left",

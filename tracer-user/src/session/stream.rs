@@ -3,6 +3,8 @@
 //! allowed yet, its record waits for a moment.
 
 mod find;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::VecDeque, time::Duration};
 

@@ -54,7 +54,7 @@ pub(super) fn find(
     let is_told = counted.is_some() || !takers.is_empty();
     let named = match owner {
         Some(_) => Named::default(),
-        None if state.failure == 0 => as_remembered(takers),
+        None if state.failure == 0 => as_remembered(direction, takers),
         None => whose(state, direction, &takers, &mut sockets.holders),
     };
     let found = Found {
@@ -97,8 +97,11 @@ pub(super) fn passed_on(
 }
 
 /// Of a connection that ended well, without a look at anything: there may be very many.
-fn as_remembered(takers: Vec<Taker>) -> Named {
-    const WHY: &str = "nobody was seen to close it";
+fn as_remembered(direction: Direction, takers: Vec<Taker>) -> Named {
+    let why = match direction {
+        Direction::Inbound => "nobody was seen to close it",
+        Direction::Outbound => "its beginning was not seen",
+    };
     let mut all: Vec<Process> = Vec::new();
     for process in takers.into_iter().filter_map(|taker| taker.process) {
         if all.iter().all(|other| other.pid != process.pid) {
@@ -107,8 +110,8 @@ fn as_remembered(takers: Vec<Taker>) -> Named {
     }
     let process = if all.len() == 1 { all.pop() } else { None };
     let missing = match process {
-        Some(_) => format!("who held the connection itself: {WHY}"),
-        None => format!("its process: {WHY}"),
+        Some(_) => format!("who held the connection itself: {why}"),
+        None => format!("its process: {why}"),
     };
     Named {
         process,
