@@ -19,8 +19,8 @@ use self::markup::{list, text};
 use super::{
     Format, Look,
     model::{Detail, Report},
-    words::plural,
 };
+use crate::show::number::plural;
 
 /// `--format html`.
 pub static FORMAT: Format = Format {

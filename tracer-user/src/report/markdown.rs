@@ -10,9 +10,13 @@ use jiff::tz::TimeZone;
 use super::{
     Format, Look,
     model::{Detail, Report, Story, Table},
-    words::{about, doubt, found, plural, span, who, word},
+    words::{about, doubt, found, span, who, word},
 };
-use crate::{escape::escape, record::IncidentState};
+use crate::{
+    escape::escape,
+    record::IncidentState,
+    show::number::{number, plural},
+};
 
 /// `--format markdown`.
 pub static FORMAT: Format = Format {
@@ -65,9 +69,9 @@ fn overview(text: &mut String, report: &Report) {
         "{} in {}{hosts}{when}. How sure: {} certain, {} likely, {} not sure.\n",
         plural(overview.failures, "failure"),
         plural(incidents, "incident"),
-        overview.confidence.certain,
-        overview.confidence.likely,
-        overview.confidence.unknown,
+        number(overview.confidence.certain),
+        number(overview.confidence.likely),
+        number(overview.confidence.unknown),
     );
     if let Some(words) = &overview.restricted_to {
         let _ = writeln!(text, "Only: {}\n", code(words));
@@ -245,16 +249,16 @@ fn table(text: &mut String, title: &str, table: &Table) {
         let causes: Vec<String> = row
             .causes
             .iter()
-            .map(|it| format!("{} {}", code(&it.cause), it.count))
+            .map(|it| format!("{} {}", code(&it.cause), number(it.count)))
             .collect();
-        let of = row
-            .came_up
-            .map_or_else(String::new, |came_up| format!(" {} |", came_up + row.count));
+        let of = row.came_up.map_or_else(String::new, |came_up| {
+            format!(" {} |", number(came_up + row.count))
+        });
         let _ = writeln!(
             text,
             "| {} | {} |{of} {} |",
             plain(&format!("{}{host}", row.name)),
-            row.count,
+            number(row.count),
             causes.join(", ")
         );
     }
@@ -264,8 +268,9 @@ fn table(text: &mut String, title: &str, table: &Table) {
         let count: u64 = hidden.iter().map(|row| row.count).sum();
         let _ = writeln!(
             text,
-            "\n{} in {more} more.",
-            plural(count + table.failures_left_out, "failure")
+            "\n{} in {} more.",
+            plural(count + table.failures_left_out, "failure"),
+            number(more)
         );
     }
     text.push('\n');
@@ -285,7 +290,7 @@ fn moved(text: &mut String, report: &Report) {
                 .host
                 .as_ref()
                 .map_or_else(String::new, |host| format!(" on {host}"));
-            format!("{} +{}{host}{netns}", moved.name, moved.by)
+            format!("{} +{}{host}{netns}", moved.name, number(moved.by))
         })
         .collect();
     section(text, "What else moved", &lines);

@@ -10,11 +10,14 @@ mod tables;
 use super::{
     Format,
     model::{Overview, Report, Story},
-    words::{plural, span, zoned},
+    words::{span, zoned},
 };
 use crate::{
     escape::escape,
-    show::page::{BOLD, DIM, Page},
+    show::{
+        number::{number, plural},
+        page::{BOLD, DIM, Page},
+    },
 };
 
 /// `--format text`.
@@ -81,7 +84,7 @@ impl Text {
         let what = match stories.len() as u64 + overview.incidents_left_out {
             0 => "no incidents".to_owned(),
             1 => "1 incident".to_owned(),
-            many => format!("{many} incidents"),
+            many => plural(many, "incident"),
         };
         let mut head = format!("{what}, {}", plural(overview.failures, "failure"));
         if let Some(connections) = overview.connections {
@@ -118,7 +121,7 @@ impl Text {
         ]
         .into_iter()
         .filter(|&(count, _)| count > 0)
-        .map(|(count, how)| format!("{count} {how}"))
+        .map(|(count, how)| format!("{} {how}", number(count)))
         .collect();
         if !parts.is_empty() {
             self.wrapped(Style::new(), &format!("how sure: {}", parts.join(", ")));

@@ -8,6 +8,7 @@ use crate::{
     diagnose::words::duration,
     escape::escape,
     record::{Confidence, Severity},
+    show::number::plural,
 };
 
 /// `2026-11-23 18:31:02 to 18:33:10 (2 min 8 s)`.
@@ -120,12 +121,6 @@ pub(super) fn who(story: &Story) -> String {
         }
     }
     text
-}
-
-/// `1 failure`, `2 failures`.
-pub(super) fn plural(count: u64, what: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{ending}")
 }
 
 /// How a host's clock stands.

@@ -1,6 +1,7 @@
 //! How records look to the user: one file per format, one line in [`FORMATS`].
 
 pub mod json;
+pub(crate) mod number;
 pub(crate) mod page;
 #[cfg(test)]
 pub(crate) mod sample;

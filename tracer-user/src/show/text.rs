@@ -18,10 +18,11 @@ pub use self::{
 };
 use self::{
     evidence::{by, happened, seen},
-    phrase::{elapsed, far_end, holder, identity, news, place, plural, process_name, sureness},
+    phrase::{elapsed, far_end, holder, identity, news, place, process_name, sureness},
 };
 use super::{
     Format, Show,
+    number::plural,
     page::{BOLD, COLUMNS, CYAN, DIM, GREEN, Page, RED, YELLOW},
 };
 use crate::{

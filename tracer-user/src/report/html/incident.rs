@@ -9,8 +9,9 @@ use crate::{
     record::{Confidence, Event, Failure, IncidentState, Severity},
     report::{
         model::{OtherEnd, Report, Story},
-        words::{found, plural, who, word},
+        words::{found, who, word},
     },
+    show::number::{number, plural},
 };
 
 /// The class of a severity, in the style.
@@ -88,7 +89,7 @@ fn facts(page: &mut String, story: &Story, report: &Report) {
         text(&incident.severity_reason),
     );
     if story.wanted < incident.count {
-        *page += &format!("<li>{} of them are asked for</li>", story.wanted);
+        *page += &format!("<li>{} of them are asked for</li>", number(story.wanted));
     }
     if let Some(host) = story.host.as_ref().filter(|_| report.has_several_hosts()) {
         *page += &format!("<li>on {}</li>", text(host));

@@ -14,8 +14,9 @@ use crate::{
     record::{IncidentState, Rate},
     report::{
         model::{Report, Story},
-        words::{found, length, plural},
+        words::{found, length},
     },
+    show::number::{number, plural},
 };
 
 /// Incidents that have a row in the list.
@@ -55,7 +56,7 @@ pub(super) fn overview(page: &mut String, report: &Report) {
         (sure.unknown, "not sure"),
     ] {
         if count > 0 {
-            facts.push(format!("{count} {how}"));
+            facts.push(format!("{} {how}", number(count)));
         }
     }
     *page += &format!("<ul class=facts><li>{}</li></ul>", facts.join("</li><li>"));
@@ -106,7 +107,7 @@ fn rows(page: &mut String, stories: &[Story], several_hosts: bool) {
              <span class=dim>{}</span> {}",
             id(story),
             text(&story.name(several_hosts)),
-            incident.count,
+            number(incident.count),
             text(&moment(&incident.first)),
             text(&cause),
             doubt(confidence),
@@ -144,7 +145,7 @@ pub(super) fn over_time(page: &mut String, report: &Report, colours: &BTreeMap<S
         *page += &format!(
             "<li><i class=s{colour}></i>{} <b class=num>{}</b></li>",
             text(name),
-            counts.iter().sum::<u64>()
+            number(counts.iter().sum())
         );
     }
     page.push_str("</ul>");
@@ -230,7 +231,7 @@ fn lanes(
             id(story),
             text(&story.name(report.has_several_hosts())),
             text(&incident.cause),
-            incident.count,
+            number(incident.count),
             drawing::lane(
                 colour.unwrap_or(COLOURS - 1),
                 (place(first), place(last)),

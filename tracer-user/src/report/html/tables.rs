@@ -1,9 +1,9 @@
 //! The lower half of the page: who failed how often, what else moved, what could not be seen.
 
 use super::markup::{short, text};
-use crate::report::{
-    model::{Gap, Report, Table},
-    words::plural,
+use crate::{
+    report::model::{Gap, Report, Table},
+    show::number::{number, plural},
 };
 
 /// Rows of a table that are not folded up, and those that are.
@@ -66,11 +66,11 @@ fn rows(page: &mut String, table: &Table, which: std::ops::Range<usize>, with_ca
         *page += &format!(
             "<tr><td>{}{host}<td class=num>{}",
             short(&row.name, 160),
-            row.count
+            number(row.count)
         );
         if attempts {
             let all = row.came_up.map(|came_up| came_up.saturating_add(row.count));
-            let all = all.map_or_else(String::new, |all| all.to_string());
+            let all = all.map_or_else(String::new, number);
             *page += &format!("<td class=num>{all}");
         }
         let share = u128::from(row.count) * 100 / u128::from(most);
@@ -78,7 +78,7 @@ fn rows(page: &mut String, table: &Table, which: std::ops::Range<usize>, with_ca
         if with_causes {
             let causes = row.causes.iter();
             let causes: Vec<String> = causes
-                .map(|it| format!("<code>{}</code>&nbsp;{}", text(&it.cause), it.count))
+                .map(|it| format!("<code>{}</code>&nbsp;{}", text(&it.cause), number(it.count)))
                 .collect();
             *page += &format!("<td>{}", causes.join(", "));
         }
@@ -101,7 +101,7 @@ pub(super) fn moved(page: &mut String, report: &Report) {
         *page += &format!(
             "<tr><td><code>{}</code><td class=num>+{}<td class=dim>{}",
             text(&moved.name),
-            moved.by,
+            number(moved.by),
             text(&place.collect::<Vec<_>>().join(", ")),
         );
     }

@@ -8,9 +8,12 @@ use crate::{
     record::{IncidentState, Severity},
     report::{
         model::{Detail, OtherEnd, Report, Story},
-        words::{doubt, found, plural, who, word},
+        words::{doubt, found, who, word},
     },
-    show::page::{BOLD, CYAN, DIM, Page, RED, YELLOW},
+    show::{
+        number::{number, plural},
+        page::{BOLD, CYAN, DIM, Page, RED, YELLOW},
+    },
 };
 
 impl Text {
@@ -61,7 +64,8 @@ impl Text {
         let wanted = (story.wanted < incident.count).then(|| {
             format!(
                 "{} of its {} failures are asked for",
-                story.wanted, incident.count
+                number(story.wanted),
+                number(incident.count)
             )
         });
         page.prose(out, "", wanted);

@@ -11,9 +11,12 @@ use crate::{
     escape::escape,
     report::{
         model::{Moved, Report, Row, Source, Table, Timeline},
-        words::{about, length, plural},
+        words::{about, length},
     },
-    show::page::DIM,
+    show::{
+        number::{number, plural},
+        page::DIM,
+    },
 };
 
 /// Rows of a table.
@@ -38,6 +41,7 @@ impl Text {
             let counts = squeeze(&series.counts, per_column);
             let total: u64 = counts.iter().sum();
             let cause = format!("{:label$}", escape(&series.cause));
+            let total = number(total);
             let line = format!("  {cause}  {:columns$}  {total}\n", bars(&counts));
             self.out.push_str(&line);
         }
@@ -66,10 +70,10 @@ impl Text {
         let width = rows.iter().map(|row| label(row).chars().count()).max();
         let width = width.unwrap_or(0).min(48);
         for row in rows {
-            let mut line = format!("  {:>7}  {:width$}", row.count, label(row));
+            let mut line = format!("  {:>9}  {:width$}", number(row.count), label(row));
             if let Some(came_up) = row.came_up {
                 let all = row.count + came_up;
-                line.push_str(&format!("  of {all} attempts"));
+                line.push_str(&format!("  of {} attempts", number(all)));
             }
             if with_causes {
                 let causes: Vec<String> = row
@@ -77,7 +81,7 @@ impl Text {
                     .iter()
                     .map(|it| match row.causes.len() {
                         1 => escape(&it.cause).into_owned(),
-                        _ => format!("{} {}", escape(&it.cause), it.count),
+                        _ => format!("{} {}", escape(&it.cause), number(it.count)),
                     })
                     .collect();
                 line.push_str(&format!("  {}", causes.join(", ")));
@@ -90,7 +94,10 @@ impl Text {
         if more > 0 {
             let failures: u64 =
                 hidden.iter().map(|row| row.count).sum::<u64>() + table.failures_left_out;
-            self.wrapped(DIM, &format!("  {failures:>7}  in {more} more"));
+            self.wrapped(
+                DIM,
+                &format!("  {:>9}  in {} more", number(failures), number(more)),
+            );
         }
     }
 
@@ -111,8 +118,8 @@ impl Text {
                 .netns
                 .map_or_else(String::new, |netns| format!("  netns {netns}"));
             let line = format!(
-                "  {:>+9}  {}{at}{}{netns}\n",
-                moved.by,
+                "  {:>9}  {}{at}{}{netns}\n",
+                format!("+{}", number(moved.by)),
                 escape(&moved.name),
                 escape(host)
             );

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::phrase::plural;
-use crate::record::{HookLedger, Ledger};
+use crate::{
+    record::{HookLedger, Ledger},
+    show::number::{number, plural},
+};
 
 /// The line that closes a run, for stderr: what was seen, and `done` (shown, written), and what was
 /// lost.
@@ -14,7 +16,7 @@ pub fn closing(ledger: &Ledger, done: &str) -> String {
     let mut text = format!(
         "tcpwhy: {}, {} {done}",
         plural(ledger.failures_seen, "failure"),
-        ledger.failures_emitted
+        number(ledger.failures_emitted)
     );
     for (count, what) in [
         (ledger.failures_filtered, "filtered out"),
@@ -22,7 +24,7 @@ pub fn closing(ledger: &Ledger, done: &str) -> String {
         (ledger.races, "of races that another attempt won"),
     ] {
         if count > 0 {
-            let _ = write!(text, ", {count} {what}");
+            let _ = write!(text, ", {} {what}", number(count));
         }
     }
     let lost = losses(ledger);

@@ -6,7 +6,7 @@ use crate::{
     diagnose::words,
     escape::escape,
     record::{Confidence, Failure, Process, Socket},
-    show::page::GLUE,
+    show::{number::plural, page::GLUE},
 };
 
 /// Of a command line, as many characters are shown.
@@ -118,12 +118,4 @@ pub(super) fn sureness(confidence: Confidence) -> &'static str {
 /// A length of time, in the words of the why-lines.
 pub(super) fn elapsed(elapsed_us: u64) -> String {
     words::duration(elapsed_us.saturating_mul(1_000))
-}
-
-pub(super) fn plural(count: u64, what: &str) -> String {
-    if count == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{count} {what}s")
-    }
 }
