@@ -1,7 +1,8 @@
-//! `cargo xtask bench-report`: what a report on a large trace costs. Figures, never pass or fail.
+//! `cargo xtask bench-report`: what a report on a large trace costs, and an export. Figures, never
+//! pass or fail.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,7 +12,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::project::Project;
 
-/// Measures the time and the memory of `tcpwhy report` on a trace that it makes up.
+/// Measures the time and the memory of `tcpwhy report` and `tcpwhy export` on a trace that it makes up,
+/// in every format, and without names.
 ///
 /// The trace is written below the target folder, and left there. No root.
 #[derive(clap::Args)]
@@ -41,31 +43,67 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     make(&trace, args).with_context(|| format!("cannot write {}", trace.display()))?;
     let bytes = trace.metadata()?.len();
     println!("{} failures, {} MB", args.failures, bytes / 1_000_000);
-    for format in ["text", "markdown", "json"] {
-        let (took, peak_kib) = measure(&tcpwhy, &trace, format)?;
+    for command in COMMANDS {
+        let cost = measure(&tcpwhy, &trace, command)?;
         println!(
-            "{format:9} {:6.2} s  {:4} MB at most",
-            took.as_secs_f64(),
-            peak_kib * 1024 / 1_000_000
+            "{command:33} {:6.2} s  {:6.2} s of CPU time  {:4} MB at most  {:5} MB written",
+            cost.took.as_secs_f64(),
+            cost.cpu.as_secs_f64(),
+            cost.peak_kib * 1024 / 1_000_000,
+            cost.written / 1_000_000
         );
     }
     Ok(())
 }
 
-fn measure(tcpwhy: &Path, trace: &Path, format: &str) -> Result<(Duration, i64)> {
-    let begun = Instant::now();
-    let child = Command::new(tcpwhy)
-        .args(["report", "--format", format])
-        .arg(trace)
-        .stdout(Stdio::null())
-        .spawn()
-        .with_context(|| format!("cannot start {}", tcpwhy.display()))?;
-    let peak_kib = wait(&child)?;
-    Ok((begun.elapsed(), peak_kib))
+/// What is measured.
+const COMMANDS: [&str; 9] = [
+    "report --format text",
+    "report --format markdown",
+    "report --format json",
+    "report --format html",
+    "report --format html --redact",
+    "export --to csv",
+    "export --to csv --redact",
+    "export --to otlp-json",
+    "export --to chrome-trace",
+];
+
+struct Cost {
+    took: Duration,
+    /// Of all its threads, in user space and in the kernel.
+    cpu: Duration,
+    peak_kib: i64,
+    written: u64,
 }
 
-/// Waits for a child; gives its greatest resident size in KiB.
-fn wait(child: &Child) -> Result<i64> {
+/// The output is read and thrown away: no disk is measured.
+fn measure(tcpwhy: &Path, trace: &Path, command: &str) -> Result<Cost> {
+    let begun = Instant::now();
+    let mut child = Command::new(tcpwhy)
+        .args(command.split(' '))
+        .arg(trace)
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", tcpwhy.display()))?;
+    let mut out = child.stdout.take().context("no output of tcpwhy")?;
+    let written = io::copy(&mut out, &mut io::sink())?;
+    let usage = wait(&child)?;
+    Ok(Cost {
+        took: begun.elapsed(),
+        cpu: duration(usage.ru_utime)? + duration(usage.ru_stime)?,
+        peak_kib: usage.ru_maxrss,
+        written,
+    })
+}
+
+fn duration(time: libc::timeval) -> Result<Duration> {
+    let seconds = Duration::from_secs(time.tv_sec.try_into()?);
+    Ok(seconds + Duration::from_micros(time.tv_usec.try_into()?))
+}
+
+/// Waits for a child; gives what it has used.
+fn wait(child: &Child) -> Result<libc::rusage> {
     let pid = libc::pid_t::try_from(child.id())?;
     let mut status = 0;
     // SAFETY: `rusage` is plain integers, for which all zeroes are valid.
@@ -73,8 +111,8 @@ fn wait(child: &Child) -> Result<i64> {
     // SAFETY: the child has not been waited for, and both pointers are to live variables.
     let ended = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
     ensure!(ended == pid, "cannot wait for tcpwhy");
-    ensure!(status == 0, "tcpwhy report failed");
-    Ok(usage.ru_maxrss)
+    ensure!(status == 0, "tcpwhy failed");
+    Ok(usage)
 }
 
 /// A trace of an hour that looks like a real one: as long lines, as many fields.
