@@ -24,6 +24,10 @@ use crate::{
 pub(super) const TIMELINE_BUCKETS: usize = 240;
 /// Ends of connections that are kept, to join them with their other ones.
 const ENDS: usize = 500_000;
+/// Hosts that are told apart: each follows its own incidents.
+const HOSTS: usize = 1024;
+/// What is said of records of further ones.
+const TOO_MANY_HOSTS: &str = "of more hosts than a report can tell apart (1024)";
 /// Counters that are added up: some 300 in each namespace.
 const COUNTERS: usize = 65_536;
 /// A record that is so much older than the newest one before it is out of order, nanoseconds.
@@ -148,7 +152,9 @@ impl Collector {
         source: &mut Source,
     ) -> Result<(), Wrong> {
         if place.host == usize::MAX || line.kind == Kind::Header {
-            place.host = self.host(line.header.map(|it| &**it));
+            place.host = usize::MAX;
+            let host = self.host(line.header.map(|it| &**it));
+            place.host = host.ok_or_else(|| (Fault::BadRecord, TOO_MANY_HOSTS.to_owned()))?;
         }
         match parsed {
             Parsed::Header => note_header(source, line.header),
@@ -321,15 +327,17 @@ impl Collector {
         }
     }
 
-    /// The host that a trace comes from. Traces without a header come from hosts of their own.
-    fn host(&mut self, header: Option<&Header>) -> usize {
+    /// The host that a trace comes from. Traces without a header come from hosts of their own. `None`
+    /// where there are too many.
+    fn host(&mut self, header: Option<&Header>) -> Option<usize> {
         let known = header.and_then(|header| self.hosts.iter().position(|host| host.is_of(header)));
-        known.unwrap_or_else(|| {
-            let with_all = header.is_some_and(|it| it.command_line.iter().any(|it| it == "--all"));
-            self.successes_known |= with_all;
-            self.hosts.push(Host::new(header, with_all, &self.options));
-            self.hosts.len() - 1
-        })
+        if known.is_some() || self.hosts.len() >= HOSTS {
+            return known;
+        }
+        let with_all = header.is_some_and(|it| it.command_line.iter().any(|it| it == "--all"));
+        self.successes_known |= with_all;
+        self.hosts.push(Host::new(header, with_all, &self.options));
+        Some(self.hosts.len() - 1)
     }
 }
 

@@ -530,3 +530,26 @@ fn the_parts_of_one_run_tell_their_losses_once() {
     assert_eq!(lost, ["5 failures without a record"]);
     assert_eq!(report.incidents.len(), 1);
 }
+
+#[test]
+fn hosts_are_bounded_and_what_is_left_out_is_told() {
+    let mut all = Vec::new();
+    for nth in 0..1100 {
+        let header = Record::Header(Box::new(header(&format!("h{nth}"), false)));
+        let mut failure = at(nth, 80);
+        failure.id = format!("of {nth}");
+        all.extend(lines(&[header, Record::Failure(Box::new(failure))]));
+    }
+    let report = report_of(&[all], Options::default());
+    assert_eq!(report.overview.failures, 1024);
+    let problems = &report.sources[0].problems;
+    // Of each of 76 hosts its header and its failure.
+    let more = "147 more lines: not as the schema wants it, skipped";
+    assert!(
+        problems
+            .iter()
+            .any(|it| it.text.contains("more hosts than")),
+        "{problems:?}"
+    );
+    assert!(problems.iter().any(|it| it.text == more), "{problems:?}");
+}
