@@ -2,13 +2,22 @@
 //! BPF program then (on a hardened one, seen side by side with ftrace, none ran in the softirqs that
 //! interrupt the threads of process 1), and no tracer can see it: ftrace counts it.
 
-use std::{fmt::Write as _, fs, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result};
 
-use crate::net::{PREFIX, is_gone};
+use crate::{
+    net::{PREFIX, is_gone},
+    shell,
+};
 
-const TRACEFS: &str = "/sys/kernel/tracing/instances";
+const TRACEFS: &str = "/sys/kernel/tracing";
+const INSTANCES: &str = "/sys/kernel/tracing/instances";
 const EVENTS: &[(&str, &str)] = &[
     ("sock/inet_sock_set_state", "protocol == 6"),
     // IPv4 and IPv6, as `enum ether_type` has them.
@@ -27,10 +36,11 @@ pub struct Unseen {
 impl Unseen {
     /// Begins to count.
     pub fn count() -> Result<Self> {
+        mount_tracefs()?;
         sweep();
         let name = format!("{PREFIX}-{}", std::process::id());
         let unseen = Self {
-            instance: PathBuf::from(TRACEFS).join(name),
+            instance: PathBuf::from(INSTANCES).join(name),
         };
         fs::create_dir(&unseen.instance).context("no instance of ftrace")?;
         let mut tasks = String::new();
@@ -59,9 +69,17 @@ impl Unseen {
     }
 }
 
+/// systemd mounts it; a container or a minimal system may not have it.
+fn mount_tracefs() -> Result<()> {
+    if !Path::new(INSTANCES).exists() {
+        shell::output(Command::new("mount").args(["-t", "tracefs", "tracefs", TRACEFS]))?;
+    }
+    Ok(())
+}
+
 /// Removes what a process left behind that was killed.
 fn sweep() {
-    for left in fs::read_dir(TRACEFS).into_iter().flatten().flatten() {
+    for left in fs::read_dir(INSTANCES).into_iter().flatten().flatten() {
         let name = left.file_name();
         let owner = name
             .to_str()
