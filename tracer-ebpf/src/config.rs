@@ -121,8 +121,6 @@ absent_by_default! {
         pub tcp_snd_cwnd,
         /// `tcp_sock.mss_cache`.
         pub tcp_mss_cache,
-        /// `tcp_sock.packets_out`.
-        pub tcp_packets_out,
         /// `tcp_sock.snd_wnd`.
         pub tcp_snd_wnd,
         /// `tcp_sock.snd_nxt`.

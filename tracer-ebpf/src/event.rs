@@ -303,8 +303,6 @@ wire! {
         pub cwnd: u32,
         /// `tcp_sock.mss_cache`, bytes.
         pub mss: u32,
-        /// `tcp_sock.packets_out`: segments sent and not acknowledged.
-        pub packets_out: u32,
         /// `tcp_sock.snd_wnd`: what the peer is ready to take, bytes.
         pub send_window: u32,
         /// `tcp_sock.snd_nxt`.
@@ -321,6 +319,8 @@ wire! {
         pub probes_out: u32,
         /// Bits of [`stream_flag`].
         pub flags: u32,
+        /// Always 0.
+        pub reserved: u32,
     }
 }
 

@@ -242,7 +242,6 @@ pub(crate) unsafe fn stream(to: *mut Stream, sk: u64) {
         (*to).rto_us = read::<u32>(sk, layout!(icsk_rto)).wrapping_mul(setting!(jiffy_us));
         read_to(&raw mut (*to).cwnd, sk, layout!(tcp_snd_cwnd));
         read_to(&raw mut (*to).mss, sk, layout!(tcp_mss_cache));
-        read_to(&raw mut (*to).packets_out, sk, layout!(tcp_packets_out));
         read_to(&raw mut (*to).send_window, sk, layout!(tcp_snd_wnd));
         read_to(&raw mut (*to).snd_nxt, sk, layout!(tcp_snd_nxt));
         read_to(&raw mut (*to).total_retrans, sk, layout!(tcp_total_retrans));
@@ -253,6 +252,7 @@ pub(crate) unsafe fn stream(to: *mut Stream, sk: u64) {
             sk,
             layout!(icsk_user_timeout),
         );
+        (*to).reserved = 0;
         (*to).probes_out = read::<u8>(sk, layout!(icsk_probes_out)) as u32;
         (*to).flags = bit(flags & DEAD != 0, stream_flag::ORPHAN)
             | bit(is_in_call(sk), stream_flag::IN_CALL)

@@ -696,3 +696,17 @@ fn a_peer_that_sends_and_does_not_repeat_itself_has_got_small_answers() {
     });
     assert_eq!(passed, SILENCE);
 }
+
+#[test]
+fn what_is_under_way_did_leave_this_host() {
+    let mut sent = stuck_here(libc::ETIMEDOUT);
+    assert!(attribute::never_left(&sent));
+    sent.stream.snd_nxt += 3;
+    assert!(!attribute::never_left(&sent));
+    sent.stream.send_window = 0;
+    let verdict = verdict(sent, vec![]);
+    assert_eq!(
+        verdict.finding.cause, "user-timeout",
+        "no window was waited for"
+    );
+}

@@ -233,13 +233,14 @@ pub fn bytes_received(state: &State) -> u64 {
 
 /// Whether what TCP wrote last never left this host: it waits, though nothing is under way and the
 /// peer's window is open. So IP refused it each time that TCP probed (`tcp_write_wakeup`,
-/// `net/ipv4/tcp_output.c`).
+/// `net/ipv4/tcp_output.c`). Sequence numbers tell what is under way: TCP forgets its segments before it
+/// tells of an end by a timer (`tcp_write_err`, `net/ipv4/tcp_timer.c`).
 #[must_use]
 pub fn never_left(state: &State) -> bool {
     let stream = &state.stream;
     let unsent = state.write_seq.wrapping_sub(stream.snd_nxt);
     let room = stream.send_window >= unsent.min(stream.mss.max(1));
-    unsent > 0 && stream.packets_out == 0 && stream.probes_out > 0 && room
+    unsent > 0 && stream.snd_nxt == state.isn && stream.probes_out > 0 && room
 }
 
 /// Whether a RST is on the side of an end where it has to be: an application's abort closes the socket

@@ -137,7 +137,6 @@ const OPTIONAL: &[Row] = rows! {
     skb_mstamp_ns = 8, "sk_buff.skb_mstamp_ns";
     tcp_snd_cwnd = 4, "tcp_sock.snd_cwnd";
     tcp_mss_cache = 4, "tcp_sock.mss_cache";
-    tcp_packets_out = 4, "tcp_sock.packets_out";
     tcp_snd_wnd = 4, "tcp_sock.snd_wnd";
     tcp_snd_nxt = 4, "tcp_sock.snd_nxt";
     tcp_total_retrans = 4, "tcp_sock.total_retrans";
