@@ -95,7 +95,7 @@ fn command(args: &Args) -> String {
     let lab = "tcpwhy doctor; lab";
     match &args.run {
         Some(command) => command.clone(),
-        None if args.all => lab.to_owned(),
+        None if args.all => format!("{lab} --matrix"),
         None if args.scenario.is_empty() => format!("{lab} {USUAL}"),
         None => format!("{lab} {}", args.scenario.join(" ")),
     }
