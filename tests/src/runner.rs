@@ -94,7 +94,11 @@ pub fn run(scenarios: &[Scenario], tracer: Option<&Tracer>) -> Vec<(Scenario, Re
 
 /// Makes one scenario happen and waits for its records.
 pub fn happen(scenario: &Scenario, tracer: Option<&Tracer>) -> Result<Happened> {
-    let lab = Lab::new()?;
+    happen_in(Lab::new()?, scenario, tracer)
+}
+
+/// The same in namespaces that are there already.
+pub fn happen_in(lab: Lab, scenario: &Scenario, tracer: Option<&Tracer>) -> Result<Happened> {
     let told = || format!("cannot play {}", scenario.name);
     let stage = Stage::set(scenario, &lab).with_context(told)?;
     let mut story = stage.play(scenario, &lab).with_context(told)?;

@@ -10,7 +10,8 @@ use tests::{
     client::{self, CommandLine, Story},
     lock::Host,
     net::{Lab, Place},
-    runner,
+    runner::{self, Happened},
+    scenario::Scenario,
     tracer::{self, Tracer},
 };
 use tracer_user::record::{Failure, Family};
@@ -97,4 +98,65 @@ fn equal_addresses_in_two_namespaces_are_told_apart() {
 #[test]
 fn equal_ipv6_addresses_in_two_namespaces_are_told_apart() {
     twins(Family::Ipv6);
+}
+
+/// Rows of the table: each is played beside each other one, at the same addresses.
+const ROWS: &[&str] = &[
+    "refused-remote",
+    "peer-input-drop-listener",
+    "accept-queue-full",
+    "peer-aborts",
+    "stream-user-timeout",
+];
+
+/// Plays two rows at once in namespaces with equal addresses; what is not as the table says.
+fn pair(slot: u32, rows: [&Scenario; 2], tracer: &Tracer) -> [Happened; 2] {
+    let labs = [(); 2].map(|()| Lab::with_slot(slot).unwrap());
+    std::thread::scope(|scope| {
+        let mut labs = labs.into_iter();
+        let played = rows.map(|row| {
+            let lab = labs.next().unwrap();
+            scope.spawn(move || runner::happen_in(lab, row, Some(tracer)).unwrap())
+        });
+        played.map(|it| it.join().unwrap())
+    })
+}
+
+/// Each is told as the table says: its own cause, namespace, process and listener.
+#[test]
+fn rows_are_told_alike_beside_another_at_the_same_addresses() {
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let names: Vec<String> = ROWS.iter().map(|&name| name.to_owned()).collect();
+    let rows = runner::choose(&names).unwrap();
+    let mut pairs = Vec::new();
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let rows: Vec<&Scenario> = rows.iter().filter(|it| it.family == family).collect();
+        for (nth, first) in rows.iter().enumerate() {
+            pairs.extend(rows[nth + 1..].iter().map(|second| [*first, *second]));
+        }
+    }
+    assert_eq!(pairs.len(), ROWS.len() * (ROWS.len() - 1));
+    let tracer = Tracer::watch(&[]).unwrap();
+    let played: Vec<Happened> = std::thread::scope(|scope| {
+        let tracer = &tracer;
+        let pairs = (0..).zip(&pairs);
+        let started = pairs.map(|(slot, rows)| scope.spawn(move || pair(slot, *rows, tracer)));
+        let started: Vec<_> = started.collect();
+        started
+            .into_iter()
+            .flat_map(|it| it.join().unwrap())
+            .collect()
+    });
+    let trace = tracer.stop().unwrap();
+    let failures: Vec<&Failure> = trace.failures().collect();
+    for (nth, it) in played.iter().enumerate() {
+        let beside = &played[nth ^ 1].scenario.name;
+        let wrong = it.mismatches(Some(&failures));
+        assert!(
+            wrong.is_empty(),
+            "{} beside {beside}: {wrong:#?}",
+            it.scenario.name
+        );
+    }
 }
