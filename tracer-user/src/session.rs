@@ -289,6 +289,8 @@ impl Session {
         if self.hooks.follows_command {
             self.leave_out_strangers(&mut due)?;
         }
+        // Where translation leads to is what the others ask about.
+        self.surroundings.look(&mut due, &mut self.sockets);
         for attempt in &mut due {
             let group = attempt.process_owner().and_then(|it| self.cgroups.path(it));
             attempt.cgroup = group.map(str::to_owned);
@@ -310,7 +312,6 @@ impl Session {
                 attempt.queue = Some(Arc::new(queue));
             }
         }
-        self.surroundings.look(&mut due, &mut self.sockets);
         for attempt in &due {
             self.ways.look_for(attempt);
         }

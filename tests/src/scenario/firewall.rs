@@ -226,6 +226,20 @@ fn translated() -> Vec<Row> {
         .nft(Server, "input", "tcp dport 8080 drop")
         .dropped(NFT, "input", Server, "tuple")
         .translated(Router, Nat::Source),
+        drop(
+            "65",
+            "both-ends-translated-then-drop",
+            "the router translates both ends, as between containers of one bridge",
+        )
+        .nft(
+            Router,
+            "prerouting",
+            "tcp dport 8080 dnat $nfip to $url:9090",
+        )
+        .nft(Router, "postrouting", "tcp dport 9090 masquerade")
+        .nft(Server, "input", "tcp dport 9090 drop")
+        .dropped(NFT, "input", Server, "tuple")
+        .by_rule("tcp dport 9090 drop"),
     ]
 }
 

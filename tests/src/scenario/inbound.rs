@@ -29,6 +29,26 @@ fn queues() -> Vec<Row> {
                 Certain,
             ),
         row(
+            "20",
+            "accept-queue-full-translated",
+            "the same behind a router that translates its own address, as a host does for a container",
+        )
+        .daemon(Server, "listen.py 8080 --backlog 1 --stuck")
+        .nft(
+            Router,
+            "prerouting",
+            "tcp dport 8080 dnat $nfip to $url:8080",
+        )
+        .client("connect.py $r 8080 --times 4", ("r", 8080))
+        .told("connected connected ETIMEDOUT ETIMEDOUT")
+        .failures(2)
+        .fails("accept-queue-full", "ETIMEDOUT", Likely)
+        .turns_away(
+            "accept-queue-full",
+            Counter("TcpExtListenOverflows"),
+            Certain,
+        ),
+        row(
             "21",
             "accept-queue-full-late",
             "the last ACK finds the queue full",

@@ -77,6 +77,18 @@ pub(super) fn rows() -> Vec<Row> {
         )
         .nft(Client, "output", "tcp dport 8080 dnat $nfip to $url:9090"),
         refused(
+            "65",
+            "refused-with-both-ends-translated",
+            "a router translates both ends, as between containers of one bridge",
+        )
+        .nft(
+            Router,
+            "prerouting",
+            "tcp dport 8080 dnat $nfip to $url:9090",
+        )
+        .nft(Router, "postrouting", "tcp dport 9090 masquerade")
+        .says("address translation had led it from *:8080 to *:9090"),
+        refused(
             "02",
             "refused-other-address",
             "the service listens on another address of the server only",

@@ -44,4 +44,18 @@ pub struct Beyond {
     /// Why not all namespaces were asked, where they were to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unasked: Option<String>,
+    /// It was refused, and this host tracks connections: of such a one nothing is left to ask for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
+}
+
+impl Beyond {
+    /// Where the packets of the side that opened it arrive, as far as they were followed; `None` where
+    /// their destination is not translated.
+    #[must_use]
+    pub fn reached(&self) -> Option<SocketAddr> {
+        let (first, last) = (self.translations.first()?, self.translations.last()?);
+        let (asked, reached) = (first.original.1, last.reply.0);
+        (asked != reached).then_some(reached)
+    }
 }

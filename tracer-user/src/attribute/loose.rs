@@ -74,7 +74,8 @@ fn isn(packet: &Packet) -> u32 {
     }
 }
 
-/// Address translation changes an end, not both: at least one must be the attempt's.
+/// Address translation changes an end; where it changes both, as between containers of one bridge, it
+/// leaves the port that the attempt chose, unless that is taken.
 fn is_akin(packet: &Packet, tuple: &Tuple) -> bool {
     let (near, far) = if PacketKind::of(packet).is_answer() {
         (
@@ -87,7 +88,7 @@ fn is_akin(packet: &Packet, tuple: &Tuple) -> bool {
             (packet.destination, packet.destination_port),
         )
     };
-    near == (tuple.local, tuple.local_port) || far == (tuple.remote, tuple.remote_port)
+    near.1 == tuple.local_port || far == (tuple.remote, tuple.remote_port)
 }
 
 /// Most pieces kept; then the oldest goes.

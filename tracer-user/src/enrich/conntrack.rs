@@ -61,6 +61,12 @@ const PROTO_DST_PORT: u16 = 3;
 const HEADER: usize = 16;
 const FAMILY: usize = 4;
 
+/// Whether this host tracks connections, in any network namespace.
+#[must_use]
+pub fn is_loaded() -> bool {
+    std::path::Path::new("/proc/sys/net/netfilter/nf_conntrack_max").exists()
+}
+
 /// Asks one network namespace.
 pub struct Asker(Socket);
 

@@ -74,8 +74,10 @@ struct Known {
 impl Surroundings {
     /// Adds to failed connections what is known of them elsewhere.
     pub(super) fn look(&mut self, due: &mut [Attempt], sockets: &mut Sockets) {
+        let tracks = due.iter().any(was_refused) && conntrack::is_loaded();
         for attempt in &mut *due {
             attempt.beyond.other_end = listener(attempt, sockets);
+            attempt.beyond.forgotten = tracks && was_refused(attempt);
         }
         let mut subjects: Vec<Subject> = due
             .iter()
@@ -115,17 +117,20 @@ fn subject(nth: usize, attempt: &Attempt) -> Option<Subject> {
     let end = |address, port| SocketAddr::new(net::address(address), port);
     let local = end(tuple.local, tuple.local_port);
     let remote = end(tuple.remote, tuple.remote_port);
-    // Of what was refused nothing is left: neither an entry, nor another end.
-    let refused = attempt.stream().is_none() && !attempt.evidence.resets_received.is_empty();
     let whole = local.port() != 0 && remote.port() != 0 && !local.ip().is_unspecified();
-    (state.failure != 0 && state.segs_out != 0 && !refused && whole && local != remote).then(|| {
-        Subject {
+    (state.failure != 0 && state.segs_out != 0 && !was_refused(attempt) && whole && local != remote)
+        .then(|| Subject {
             nth,
             netns: tuple.netns,
             flow: (local, remote),
             beyond: Beyond::default(),
-        }
-    })
+        })
+}
+
+/// Of what was refused nothing is left: neither an entry (`nf_conntrack_tcp_packet`,
+/// `net/netfilter/nf_conntrack_proto_tcp.c`), nor another end.
+fn was_refused(attempt: &Attempt) -> bool {
+    attempt.stream().is_none() && !attempt.evidence.resets_received.is_empty()
 }
 
 /// Follows connections through their translations, to their other ends.

@@ -30,18 +30,31 @@ fn refused(case: &Case<'_>) -> Finding {
     let remote = case.remote();
     let port = remote.port();
     let Some((netns, reached)) = case.refused_here() else {
-        return Finding::new(
+        let finding = Finding::new(
             "connection-refused",
             Confidence::Certain,
             format!("{} refused it: nothing listens on port {port} there, or a firewall says so", remote.ip()),
         )
         .why("a RST answered the SYN")
-        .why("the RST was not sent by this host; a firewall there that rejects with a RST looks the same")
+        .why(
+            "no RST that this host sent answers that SYN; a firewall there that rejects with a RST looks \
+             the same",
+        )
         .fix(format!("on {}: ss -ltn 'sport = {port}'", remote.ip()))
         .fix("start the service, or correct the address and the port");
+        return if case.attempt.beyond.forgotten {
+            finding.missing(format!(
+                "whether this host led it elsewhere first: {FORGOTTEN}"
+            ))
+        } else {
+            finding
+        };
     };
     refused_here(case, netns, reached)
 }
+
+const FORGOTTEN: &str =
+    "connection tracking forgets at once what is refused, and with it any address translation";
 
 /// This host sent the RST, in some network namespace; address translation may have led the SYN to
 /// another address than the application asked for.
@@ -59,6 +72,9 @@ fn refused_here(case: &Case<'_>, netns: u32, reached: SocketAddr) -> Finding {
         finding = finding.why(format!(
             "address translation had led it from {asked} to {reached}"
         ));
+        if case.attempt.beyond.forgotten {
+            finding = finding.missing(format!("where it was translated: {FORGOTTEN}"));
+        }
     }
     finding = finding.why(format!(
         "this host sent the RST: no socket for {reached} in netns {netns} (NO_SOCKET, joined by \

@@ -48,7 +48,7 @@ fn full(case: &Case<'_>, queue: &FullQueue) -> Finding {
          host that takes {} and did (joined by its address and the time)",
         queue.turned_away,
         words::duration(meanwhile),
-        case.remote()
+        case.attempt.beyond.reached().unwrap_or(case.remote())
     ))
     .why(as_last_seen(queue))
     .missing("that these SYNs were among those: a full queue ignores them without a trace");

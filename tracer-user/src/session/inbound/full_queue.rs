@@ -30,7 +30,8 @@ impl Inbound {
             self.look_now(hooks)?;
         }
         let tuple = attempt.tuple();
-        let remote = SocketAddr::new(net::address(tuple.remote), tuple.remote_port);
+        let asked = SocketAddr::new(net::address(tuple.remote), tuple.remote_port);
+        let remote = attempt.beyond.reached().unwrap_or(asked);
         let span = attempt.start_ns..=attempt.end_ns();
         let mut full = self.listeners.full(remote, &span);
         full.retain(|(sk, queue)| {
