@@ -28,6 +28,13 @@ def drop(hook):
     subprocess.run(["nft", rule], check=True)
 
 
+def reject(how):
+    """A RST that is rejected in turn would never arrive."""
+    rule = f"meta l4proto tcp tcp flags & rst == 0 reject with {how}"
+    rule = f"table inet stream {{ chain output {{ type filter hook output priority 0; {rule}; }}; }}"
+    subprocess.run(["nft", rule], check=True)
+
+
 class Told(Exception):
     pass
 
@@ -308,6 +315,8 @@ ENDS = {
     "aborts": abort,
     "drops-output": lambda sock: go_silent(sock, lambda: drop("output")),
     "drops-input": lambda sock: go_silent(sock, lambda: drop("input")),
+    "rejects-output": lambda sock: go_silent(sock, lambda: reject("tcp reset")),
+    "rejects-output-by-icmp": lambda sock: go_silent(sock, lambda: reject("icmpx type port-unreachable")),
     "silence": lambda sock: meet_silence(sock, 0),
     "user-timeout": lambda sock: meet_silence(sock, 1500),
     "keepalive": stay_idle,

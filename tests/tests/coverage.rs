@@ -34,7 +34,7 @@ const WANTED: &[(&str, &[Side])] = &[
     ("address-in-use", &[Connect]),
     ("denied-by-policy", &[Connect]),
     ("firewall-drop", &[Connect, Opened, Accepted]),
-    ("firewall-reject", &[Connect]),
+    ("firewall-reject", &[Connect, Opened, Accepted]),
     (
         "traffic-control-drop",
         &[Connect, Listener, Opened, Accepted],

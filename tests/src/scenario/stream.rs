@@ -252,6 +252,24 @@ fn silent() -> Vec<Row> {
         .fails("firewall-drop", "ETIMEDOUT", Certain)
         .dropped("NETFILTER_DROP@nft_do_chain", "output", Client, "socket"),
         broken(
+            "10",
+            "stream-output-reject",
+            "its own OUTPUT begins to reject, with a RST in the peer's name",
+            "rejects-output",
+        )
+        .fails("firewall-reject", "ECONNRESET", Either)
+        .reset()
+        .dropped("NETFILTER_DROP@nft_do_chain", "output", Client, "socket")
+        .way("tx"),
+        broken(
+            "08",
+            "stream-output-reject-by-icmp",
+            "the same with ICMP, which the connection outlives",
+            "rejects-output-by-icmp",
+        )
+        .fails("firewall-reject", "ECONNREFUSED", Either)
+        .dropped("NETFILTER_DROP@nft_do_chain", "output", Client, "socket"),
+        broken(
             "33",
             "stream-input-drop",
             "its own INPUT begins to drop",
@@ -408,6 +426,13 @@ fn accepted() -> Vec<Row> {
             "drops-output",
             "firewall-drop",
             "ETIMEDOUT",
+        ),
+        mirrored(
+            "10",
+            "accepted-output-reject",
+            "rejects-output",
+            "firewall-reject",
+            "ECONNRESET",
         ),
         mirrored(
             "33",

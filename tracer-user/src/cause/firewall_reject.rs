@@ -9,8 +9,10 @@ pub(super) static CAUSE: Cause = Cause {
     sees: "connect() fails with ECONNREFUSED (reject with TCP reset or ICMP port unreachable), \
             or with EHOSTUNREACH or EACCES (ICMP administratively prohibited), at once or at \
             the first retransmission about 1 s later. An application that reads the error \
-            through SO_ERROR, as non-blocking clients do (curl), ends at once with that errno.",
-    path: "The reject target drops the SYN (NETFILTER_DROP) and answers it with an ICMP error \
+            through SO_ERROR, as non-blocking clients do (curl), ends at once with that errno. A \
+            connection that had come up is reset (ECONNRESET), or outlives the ICMP errors until \
+            a timer ends it with their errno.",
+    path: "The reject target drops the packet (NETFILTER_DROP) and answers it with an ICMP error \
             or a RST of its own. A RST made by netfilter passes no reset tracepoint. An ICMP \
             error that arrives while connect() still holds the socket is only noted \
             (sk_err_soft): poll() wakes up for it and SO_ERROR gives it; else it takes effect at \
@@ -34,7 +36,7 @@ pub(super) static CAUSE: Cause = Cause {
     ],
     drop_reasons: &["NETFILTER_DROP"],
     reset_reasons: &[],
-    errnos: &["ECONNREFUSED", "EHOSTUNREACH", "EACCES"],
+    errnos: &["ECONNREFUSED", "EHOSTUNREACH", "EACCES", "ECONNRESET"],
     sysctls: &[],
     counters: &[],
     usage: &[],

@@ -8,7 +8,10 @@ use crate::{
 };
 
 /// A rule that rejects sends its answer just before it drops.
-const ANSWER_FOLLOWS_NS: u64 = 50_000_000;
+pub(super) const ANSWER_FOLLOWS_NS: u64 = 50_000_000;
+/// What is missing where the rules do not tell.
+pub(super) const BY_TIME_ALONE: &str =
+    "that the rule which dropped it is one that rejects: its answer is known by the time alone";
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     let drop = case
@@ -89,9 +92,7 @@ fn rejected(case: &Case<'_>, drop: &SeenDrop, answer: &str) -> Finding {
     ));
     if !drop.ruling.as_ref().is_some_and(Ruling::answers) {
         finding.confidence = finding.confidence.min(Confidence::Likely);
-        finding = finding.missing(
-            "that the rule which dropped it is one that rejects: its answer is known by the time alone",
-        );
+        finding = finding.missing(BY_TIME_ALONE);
     }
     with_place(case, drop, finding)
 }

@@ -4,6 +4,7 @@ mod abort;
 mod dropped;
 mod icmp;
 mod mtu;
+mod rejected;
 mod reset;
 mod timer;
 mod unsent;
@@ -24,6 +25,7 @@ type Rule = fn(&Stalled<'_>) -> Option<Finding>;
 const RULES: &[Rule] = &[
     |stalled| admin::judge(stalled.case),
     abort::judge,
+    rejected::judge,
     reset::judge,
     dropped::judge,
     unsent::judge,
