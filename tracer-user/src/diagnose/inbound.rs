@@ -267,7 +267,7 @@ fn unanswered(refusals: &Refusals) -> Finding {
     let finding = Finding::new(
         "handshake-incomplete",
         Confidence::Likely,
-        format!("{clients} never completed: its SYN-ACK was sent again and again, and no ACK came"),
+        format!("{clients} never completed: its SYN-ACK was sent again and again, and no ACK reached it"),
     )
     .why(format!(
         "the SYN-ACK was sent again up to {} in vain{retries}, and then no more",
@@ -276,7 +276,8 @@ fn unanswered(refusals: &Refusals) -> Finding {
     .missing(
         "that the kernel gave it up: no hook tells, it is inferred from the retransmission that did \
          not follow",
-    );
+    )
+    .missing("whether the client answered: nothing tells of an ACK that a firewall of this host dropped");
     with_links(finding, refusals)
 }
 

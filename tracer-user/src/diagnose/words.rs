@@ -32,6 +32,15 @@ pub(super) fn syns_were(count: u32) -> String {
     }
 }
 
+/// `1 byte was`, `3 bytes were`.
+pub(super) fn bytes_were(count: u32) -> String {
+    if count == 1 {
+        "1 byte was".to_owned()
+    } else {
+        format!("{count} bytes were")
+    }
+}
+
 /// What became of the SYNs, where packets of the handshake were dropped.
 pub(super) fn fate_of_syns(case: &Case<'_>, drop: &SeenDrop) -> String {
     let sent = syns_were(case.syns());

@@ -26,7 +26,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     if let Some(finding) = silence::link_down(case) {
         return Some(finding);
     }
-    let finding = Finding::new(cause, confidence, format!("{what} any more")).why(format!(
+    let finding = Finding::new(cause, confidence, format!("{what} now")).why(format!(
         "the first SYN was sent, and the route lookup refused the next one ({}): no ICMP error",
         errno::name_or_number(err)
     ));

@@ -2,7 +2,7 @@
 
 use super::Stalled;
 use crate::{
-    diagnose::{finding::Finding, fix},
+    diagnose::{finding::Finding, fix, words},
     record::Confidence,
 };
 
@@ -20,8 +20,8 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
         libc::ECONNRESET if stalled.is_orphan() => (
             "reset-by-peer",
             format!(
-                "the peer reset it after this side had closed it: {} bytes were not acknowledged",
-                stalled.unacked().saturating_sub(1)
+                "the peer reset it after this side had closed it: {} not acknowledged",
+                words::bytes_were(stalled.unacked().saturating_sub(1))
             ),
         ),
         libc::ECONNRESET => ("reset-by-peer", "the peer reset it".to_owned()),

@@ -104,8 +104,8 @@ fn retransmission(stalled: &Stalled<'_>) -> Finding {
 fn silence(stalled: &Stalled<'_>, cause: &'static str) -> Finding {
     let stream = stalled.stream();
     let what = format!(
-        "{} bytes were not acknowledged, and nothing came back for {}",
-        stalled.unacked(),
+        "{} not acknowledged, and nothing came back for {}",
+        words::bytes_were(stalled.unacked()),
         since(stream.last_received_ms)
     );
     if let Some(drop) = dropped::elsewhere(stalled) {

@@ -3,7 +3,7 @@
 use super::Stalled;
 use crate::{
     attribute::{RouteAnswer, never_left},
-    diagnose::{finding::Finding, rules::unsent},
+    diagnose::{finding::Finding, rules::unsent, words},
     errno,
     record::Confidence,
 };
@@ -22,11 +22,11 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
         return None;
     };
     let (cause, what) = unsent::by_route(*err, stalled.case.remote().ip())?;
-    let finding = Finding::new(cause, Confidence::Likely, format!("{what} any more"))
+    let finding = Finding::new(cause, Confidence::Likely, format!("{what} now"))
         .why(format!(
-            "the {} bytes written last never left this host: nothing was under way, and the peer's \
-             window was open",
-            state.write_seq.wrapping_sub(stalled.stream().snd_nxt)
+            "{} written last and never left this host: nothing was under way, and the peer's window \
+             was open",
+            words::bytes_were(state.write_seq.wrapping_sub(stalled.stream().snd_nxt))
         ))
         .why(format!(
             "asked right after, the route lookup refuses it with {}",
