@@ -5,7 +5,12 @@ use std::{net::SocketAddr, sync::Arc};
 use tracer_ebpf::event::{self, Packet, Tuple, drop_socket};
 
 use super::ruling::Ruling;
-use crate::{decode::Place, kernel::way::Course, net, record::MatchedBy};
+use crate::{
+    decode::Place,
+    kernel::way::{self, Course},
+    net,
+    record::MatchedBy,
+};
 
 /// What a packet of a handshake is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -275,7 +280,7 @@ fn describe_drop(
     SeenDrop {
         place: place.clone(),
         packet,
-        way: way(drop, place, (packet, incoming), matched_by, tuple),
+        way: way_of(drop, place, (packet, incoming), matched_by, tuple),
         netns: drop.packet.netns,
         device: net::name(&drop.path.device),
         link_down: is_down(&drop.path),
@@ -294,7 +299,7 @@ fn describe_drop(
 /// The firewall's hook tells it, else the kernel's stack; or the socket: a packet that carries the
 /// attempt's own is on its way out, unless the other end sent it: early demultiplexing sets a socket on
 /// arrival too.
-fn way(
+fn way_of(
     drop: &event::Drop,
     place: &Place,
     (packet, incoming): (PacketKind, bool),
@@ -315,7 +320,11 @@ fn way(
     }
     let netns = drop.packet.netns;
     let is_request = packet == PacketKind::Syn;
-    match place.course {
+    // In traces of versions that did not look at stacks, the function alone may tell.
+    let course = place
+        .course
+        .or_else(|| way::course(place.location.as_deref(), &[]));
+    match course {
         Some(Course::Sent) => Some(Way::Tx),
         Some(Course::Forwarded) => Some(Way::Forward),
         Some(Course::Received) => Some(Way::Rx),
