@@ -122,6 +122,56 @@ fn pair(slot: u32, rows: [&Scenario; 2], tracer: &Tracer) -> [Happened; 2] {
     })
 }
 
+/// Plays pairs at once, each in namespaces of its own; those that are not told as the table says.
+/// Never may one be told with anything of the other's.
+fn play<'a>(pairs: &[[&'a Scenario; 2]]) -> Vec<[&'a Scenario; 2]> {
+    let tracer = Tracer::watch(&[]).unwrap();
+    let played: Vec<[Happened; 2]> = std::thread::scope(|scope| {
+        let tracer = &tracer;
+        let numbered = (0..).zip(pairs);
+        let started = numbered.map(|(slot, rows)| scope.spawn(move || pair(slot, *rows, tracer)));
+        let started: Vec<_> = started.collect();
+        started.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    let trace = tracer.stop().unwrap();
+    let failures: Vec<&Failure> = trace.failures().collect();
+    let mut again = Vec::new();
+    for (rows, [first, second]) in pairs.iter().zip(&played) {
+        let mut wrong = Vec::new();
+        for (it, other) in [(first, second), (second, first)] {
+            let strange = failures.iter().find(|failure| is_mixed(it, other, failure));
+            assert!(strange.is_none(), "{strange:#?}");
+            wrong.extend(it.mismatches(Some(&failures)));
+        }
+        if !wrong.is_empty() {
+            let names = rows.map(|row| row.name.as_str());
+            eprintln!("{names:?}: {wrong:#?}");
+            again.push(*rows);
+        }
+    }
+    again
+}
+
+/// A record of one pair's half that has a process, or a place, of the other.
+fn is_mixed(it: &Happened, other: &Happened, failure: &Failure) -> bool {
+    let own = failure
+        .socket
+        .netns
+        .is_some_and(|netns| it.lab.holds(netns));
+    let drops = failure.drops.iter().filter_map(|drop| drop.netns);
+    let resets = failure.resets.iter().filter_map(|reset| reset.netns);
+    let peer = failure.peer.iter().map(|peer| peer.netns);
+    let nat = failure.nat.iter().map(|nat| nat.netns);
+    let mut places = drops.chain(resets).chain(peer).chain(nat);
+    let process = failure.process.as_ref();
+    let others = process
+        .is_some_and(|it| it.pid == other.story.pid || other.story.daemons.contains(&it.pid));
+    own && (others || places.any(|netns| other.lab.holds(netns)))
+}
+
+/// A kernel may skip a hook now and then: what it hid is played again.
+const PLAYS: usize = 3;
+
 /// Each is told as the table says: its own cause, namespace, process and listener.
 #[test]
 fn rows_are_told_alike_beside_another_at_the_same_addresses() {
@@ -137,26 +187,11 @@ fn rows_are_told_alike_beside_another_at_the_same_addresses() {
         }
     }
     assert_eq!(pairs.len(), ROWS.len() * (ROWS.len() - 1));
-    let tracer = Tracer::watch(&[]).unwrap();
-    let played: Vec<Happened> = std::thread::scope(|scope| {
-        let tracer = &tracer;
-        let pairs = (0..).zip(&pairs);
-        let started = pairs.map(|(slot, rows)| scope.spawn(move || pair(slot, *rows, tracer)));
-        let started: Vec<_> = started.collect();
-        started
-            .into_iter()
-            .flat_map(|it| it.join().unwrap())
-            .collect()
-    });
-    let trace = tracer.stop().unwrap();
-    let failures: Vec<&Failure> = trace.failures().collect();
-    for (nth, it) in played.iter().enumerate() {
-        let beside = &played[nth ^ 1].scenario.name;
-        let wrong = it.mismatches(Some(&failures));
-        assert!(
-            wrong.is_empty(),
-            "{} beside {beside}: {wrong:#?}",
-            it.scenario.name
-        );
+    for _ in 0..PLAYS {
+        pairs = play(&pairs);
+        if pairs.is_empty() {
+            return;
+        }
     }
+    panic!("again and again not as expected: {pairs:#?}");
 }
