@@ -366,7 +366,10 @@ pub fn beyond(scenario: &Scenario, lab: &Lab, story: &Story, all: &[&Failure]) -
     let own: Vec<_> = own.collect();
     findings.check(!own.is_empty(), "failures", "one of the client's", 0);
     let row = &scenario.row;
+    // The first of several is what is told where it is known what lies beyond.
+    let cause = row.cause.split('|').next().unwrap_or_default();
     for failure in own {
+        findings.one_of("cause", cause, Some(&failure.cause));
         for (place, what) in &row.nat {
             translated(&mut findings, lab.inode(*place), *what, failure);
         }

@@ -2,7 +2,7 @@
 
 use tracer_user::record::Phase::Established;
 
-use super::row::{Count::*, Local, Row, Sure::*, row};
+use super::row::{Count::*, Local, Nat, Row, Sure::*, row};
 use crate::net::Place::*;
 
 /// Segments made by hand: the client's kernel knows nothing of them, and would answer with a RST.
@@ -42,7 +42,9 @@ fn queues() -> Vec<Row> {
         .client("connect.py $r 8080 --times 4", ("r", 8080))
         .told("connected connected ETIMEDOUT ETIMEDOUT")
         .failures(2)
-        .fails("accept-queue-full", "ETIMEDOUT", Likely)
+        // Where translation leads to is not asked of a host that is busy.
+        .fails("accept-queue-full|no-answer", "ETIMEDOUT", Likely)
+        .translated(Router, Nat::Destination)
         .turns_away(
             "accept-queue-full",
             Counter("TcpExtListenOverflows"),
