@@ -267,6 +267,14 @@ fn refusals(
     let pid = process.map(|process| process.pid);
     let right = pid.is_some_and(|pid| story.daemons.contains(&pid))
         && process.is_some_and(|it| it.comm == "python3" && it.role == Some(Role::Listener));
+    let justified = failure.matched_by == process.map(|_| MatchedBy::Listener);
+    let got = format!("{:?}", failure.matched_by);
+    findings.check(
+        justified,
+        "how its process was joined",
+        "by the listener",
+        got,
+    );
     let daemons = format!("{:?}, a listener", story.daemons);
     findings.check(right, "process", daemons, format!("{process:?}"));
     let remote = &socket.remote;
@@ -337,6 +345,14 @@ fn one(findings: &mut Findings, scenario: &Scenario, lab: &Lab, story: &Story, f
     };
     findings.one_of("stuck_on", stuck_on, failure.stuck_on.as_deref());
     findings.check(failure.lost == 0, "lost", 0, failure.lost);
+    let justified = failure.matched_by == Some(MatchedBy::Socket);
+    let got = format!("{:?}", failure.matched_by);
+    findings.check(
+        justified,
+        "how its process was joined",
+        "by its socket",
+        got,
+    );
     process(findings, scenario, story, failure);
     socket(findings, scenario, lab, failure);
     for wanted in &row.drops {

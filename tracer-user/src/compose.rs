@@ -43,6 +43,7 @@ pub fn failure(attempt: &Attempt, verdict: &Verdict, clock: Clock) -> Failure {
         why: finding.why.clone(),
         fix: finding.fix.clone(),
         missing: finding.missing.clone(),
+        matched_by: process.as_ref().map(whose::matched_by),
         process,
         holders: whose::holders(attempt),
         socket,

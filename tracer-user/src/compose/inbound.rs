@@ -52,6 +52,7 @@ pub fn failure(
         why: finding.why.clone(),
         fix: finding.fix.clone(),
         missing,
+        matched_by: held.process.as_ref().map(|_| MatchedBy::Listener),
         process: held.process,
         holders: Vec::new(),
         socket,

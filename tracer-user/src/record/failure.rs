@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Drop, Icmp, Listener, Nat, Peer, Process, Reset, Socket, Tcp, Timing};
+use super::{Drop, Icmp, Listener, MatchedBy, Nat, Peer, Process, Reset, Socket, Tcp, Timing};
 
 /// One failed connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +40,9 @@ pub struct Failure {
     /// The process that owns the connection; absent where no evidence names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
+    /// How that process was joined to it: by its own socket, or by the one that listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched_by: Option<MatchedBy>,
     /// Processes that had its socket at its end, where they are not `process` alone: it was passed on, or
     /// inherited.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

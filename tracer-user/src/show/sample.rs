@@ -89,6 +89,7 @@ pub(crate) fn failure() -> Failure {
         fix: vec!["nft list ruleset | grep -n 443".to_owned()],
         missing: vec![],
         process: Some(process()),
+        matched_by: Some(MatchedBy::Socket),
         holders: vec![],
         socket: socket(),
         timing: Timing {
