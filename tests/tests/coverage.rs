@@ -33,7 +33,7 @@ const WANTED: &[(&str, &[Side])] = &[
     ("ports-exhausted", &[Connect]),
     ("address-in-use", &[Connect]),
     ("denied-by-policy", &[Connect]),
-    ("firewall-drop", &[Connect, Opened, Accepted]),
+    ("firewall-drop", &[Connect, Listener, Opened, Accepted]),
     ("firewall-reject", &[Connect, Opened, Accepted]),
     (
         "traffic-control-drop",

@@ -11,6 +11,7 @@ const NO_RST: &str = "tcp flags rst drop";
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = queues();
     rows.extend(handshakes());
+    rows.extend(barred());
     rows
 }
 
@@ -126,6 +127,43 @@ fn queues() -> Vec<Row> {
             )
             .with_cookies()
             .turns_away("handshake-incomplete", Between(4, 5), Likely),
+    ]
+}
+
+/// A firewall of the server's keeps strangers from its listener: SYNs made by hand are of no client that
+/// this host knows.
+fn barred() -> Vec<Row> {
+    let strangers = |name, about, hook, rule| {
+        row("-", name, about)
+            .on(Server, "echo 1 > /proc/sys/net/ipv4/tcp_synack_retries")
+            .nft(Server, hook, rule)
+            .daemon(Server, "listen.py 8080")
+            .client("syn.py $s 8080 --count 3", ("s", 8080))
+            .only_inbound()
+    };
+    vec![
+        strangers(
+            "strangers-dropped",
+            "the server's firewall drops SYNs on INPUT",
+            "input",
+            "tcp dport 8080 drop",
+        )
+        .turns_away("firewall-drop", Exactly(3), Likely),
+        strangers(
+            "strangers-rejected",
+            "the server's firewall rejects SYNs on INPUT",
+            "input",
+            "tcp dport 8080 reject with icmp admin-prohibited",
+        )
+        .v4()
+        .turns_away("firewall-reject", Exactly(3), Likely),
+        strangers(
+            "answers-dropped",
+            "the server's firewall drops SYN-ACKs on OUTPUT, each of them twice",
+            "output",
+            "tcp sport 8080 tcp flags syn,ack / syn,ack drop",
+        )
+        .turns_away("firewall-drop", Exactly(6), Likely),
     ]
 }
 

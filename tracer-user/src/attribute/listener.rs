@@ -4,6 +4,7 @@
 //! Most of what a full queue turns away is seen by no hook: it shows in the listener's own count of
 //! drops, looked at every second, and in what its network namespace counts.
 
+mod barred;
 mod form;
 mod look;
 mod refusals;
@@ -11,7 +12,7 @@ mod requests;
 
 use std::{
     collections::{HashMap, VecDeque},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
     sync::Arc,
 };
@@ -21,7 +22,12 @@ use tracer_ebpf::{
     listener::{AtListener, CountKey, Listener, Listening, how, what},
 };
 
-use self::{look::Namespace, refusals::Incident, requests::Requests};
+use self::{
+    barred::{Barred, Stranger},
+    look::Namespace,
+    refusals::Incident,
+    requests::Requests,
+};
 pub use self::{
     look::{Counters, Look},
     refusals::{Client, Dropped, Kind, Refusals},
@@ -81,6 +87,7 @@ pub struct Listeners {
     namespaces: HashMap<u32, Namespace>,
     incidents: HashMap<(u64, Kind), Incident>,
     requests: Requests,
+    barred: Barred,
     known_only: bool,
     look_wanted: bool,
     /// Listeners that were not watched since there were too many.
@@ -99,6 +106,9 @@ impl Listeners {
 
     /// Takes one event, if it is about a listener.
     pub fn observe(&mut self, event: &Event) {
+        if let Some(stranger) = self.barred.observe(event) {
+            self.bar(stranger);
+        }
         match event {
             Event::Listening(listening) if listening.how == how::ENDED => self.ended(listening),
             Event::Listening(listening) => self.begin(listening),
@@ -139,7 +149,7 @@ impl Listeners {
     /// Requests that had to go before it was known what became of them.
     #[must_use]
     pub fn forgotten(&self) -> u64 {
-        self.requests.forgotten
+        self.requests.forgotten + self.barred.forgotten
     }
 
     /// Listeners that turned packets away since a queue was full, within a span of time, and that may
@@ -191,6 +201,7 @@ impl Listeners {
 
     /// What is to be told by now; `u64::MAX` takes all there is.
     pub fn due(&mut self, now_ns: u64) -> Vec<Refusals> {
+        self.tell_barred(now_ns);
         let mut due = Vec::new();
         for (&(sk, ref kind), incident) in &mut self.incidents {
             if incident.pending > 0
@@ -408,6 +419,55 @@ impl Listeners {
             .or_insert_with(|| Incident::new(since_ns))
     }
 
+    /// A firewall dropped what was for a listener, or its answer.
+    fn bar(&mut self, stranger: Stranger) {
+        let Some((sk, known)) = self.taker(stranger.netns, stranger.local) else {
+            return;
+        };
+        let inode = known.listener.inode;
+        let key = (stranger.netns, stranger.local.port(), stranger.client);
+        self.requests.refused(key);
+        self.barred.wait(sk, inode, stranger);
+    }
+
+    /// The listener that takes what comes to an address and a port of its network namespace; `None` where
+    /// those of several processes may.
+    fn taker(&self, netns: u32, local: SocketAddr) -> Option<(u64, &Watched)> {
+        let there = |known: &Watched| {
+            let listener = &known.listener;
+            !known.has_ended() && (listener.netns, listener.local_port) == (netns, local.port())
+        };
+        let ranked = self.watched.iter().filter(|(_, known)| there(known));
+        let mut ranked: Vec<_> = ranked
+            .filter_map(|(&sk, known)| Some((known.rank(local.ip())?, sk, known)))
+            .collect();
+        ranked.sort_by_key(|&(rank, sk, _)| (rank, sk));
+        let &(best, sk, first) = ranked.first()?;
+        let mut equals = ranked.iter().filter(|it| it.0 == best);
+        equals
+            .all(|(_, _, known)| known.processes().eq(first.processes()))
+            .then_some((sk, first))
+    }
+
+    /// Those of strangers: what is of a client on this host, its own record tells. What is not decided
+    /// at the end stays untold, as attempts do that are under way.
+    fn tell_barred(&mut self, now_ns: u64) {
+        if now_ns == u64::MAX {
+            return;
+        }
+        for (sk, inode, stranger) in self.barred.due(now_ns) {
+            let watched = self.watched.get(&sk);
+            if watched.is_none_or(|known| known.listener.inode != inode) {
+                continue;
+            }
+            let rejects = stranger.rejected;
+            let incident = self.incident(sk, Kind::Firewall { rejects }, stranger.at_ns);
+            incident.begin_at(stranger.at_ns);
+            incident.see(stranger.seen, stranger.client, false, stranger.at_ns);
+            incident.turn_away(1, stranger.at_ns);
+        }
+    }
+
     /// Clients that have not answered for so long that nobody waits for them any more.
     fn give_up(&mut self, now_ns: u64) {
         for (sk, client, request) in self.requests.given_up(now_ns) {
@@ -444,6 +504,24 @@ impl Watched {
             resets: VecDeque::new(),
             counts: HashMap::new(),
         }
+    }
+
+    /// How well it fits what comes to this address: less is better, `None` not at all.
+    fn rank(&self, address: IpAddr) -> Option<u8> {
+        match self.local().ip() {
+            local if local == address => Some(0),
+            local if !local.is_unspecified() => None,
+            local if local.is_ipv4() == address.is_ipv4() => Some(1),
+            // Unless it is for IPv6 alone, which is not known.
+            IpAddr::V6(_) => Some(2),
+            IpAddr::V4(_) => None,
+        }
+    }
+
+    /// Ids of the processes that began to listen, or were found holding it.
+    fn processes(&self) -> impl Iterator<Item = u32> {
+        let owners = self.creator.iter().chain(&self.found_at);
+        owners.map(|owner| owner.tgid)
     }
 
     /// It listens no more.

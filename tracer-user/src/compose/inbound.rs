@@ -137,14 +137,24 @@ fn drops(refusals: &Refusals) -> Vec<Drop> {
         candidates: Vec::new(),
         reason: drop.reason.as_deref().map(str::to_owned),
         location: drop.location.as_deref().map(str::to_owned),
-        hook: None,
-        engine: None,
+        hook: drop.hook.map(str::to_owned),
+        engine: drop.engine.map(str::to_owned),
         count: drop.count,
-        direction: Some("rx".to_owned()),
+        direction: Some(
+            if drop.hook == Some("output") {
+                "tx"
+            } else {
+                "rx"
+            }
+            .to_owned(),
+        ),
         packet: drop.packet.name().to_owned(),
         netns: (refusals.listener.netns != 0).then_some(refusals.listener.netns),
         device: None,
-        matched_by: MatchedBy::Listener,
+        matched_by: match drop.hook {
+            Some(_) => MatchedBy::Tuple,
+            None => MatchedBy::Listener,
+        },
     };
     refusals.drops.iter().map(one).collect()
 }
@@ -173,6 +183,7 @@ pub fn id(refusals: &Refusals, clock: Clock) -> String {
         Kind::Unanswered => 5,
         Kind::Dropped(_) => 6,
         Kind::SynBacklog => 7,
+        Kind::Firewall { rejects } => 8 + u128::from(rejects),
     };
     let start = u128::from(refusals.since_ns & 0xffff_ffff);
     let rest = kind << 72

@@ -22,6 +22,7 @@ pub fn diagnose(refusals: &Refusals, places: &Places) -> Verdict {
         Kind::Unanswered => unanswered(refusals),
         Kind::Dropped(_) => dropped(refusals),
         Kind::Ignored => ignored(refusals),
+        Kind::Firewall { rejects } => firewall(refusals, *rejects),
     };
     if !refusals.sure && finding.confidence == Confidence::Certain {
         finding.confidence = Confidence::Likely;
@@ -35,10 +36,13 @@ pub fn diagnose(refusals: &Refusals, places: &Places) -> Verdict {
         Some(way) => way.to_owned(),
         None => format!("(in network namespace {}) ", refusals.listener.netns),
     };
-    finding
-        .fix
-        .extend(fix::steps(finding.cause, &values(refusals), &way));
-    let harmless = refusals.kind == Kind::Cookies;
+    let steps = match refusals.kind {
+        Kind::Firewall { .. } => let_through(refusals, &way),
+        _ => fix::steps(finding.cause, &values(refusals), &way),
+    };
+    finding.fix.extend(steps);
+    // Nobody is turned away, or somebody wants it so.
+    let harmless = matches!(refusals.kind, Kind::Cookies | Kind::Firewall { .. });
     Verdict {
         stuck_on: None,
         errno: None,
@@ -49,6 +53,26 @@ pub fn diagnose(refusals: &Refusals, places: &Places) -> Verdict {
         },
         finding,
     }
+}
+
+/// The catalogue's commands let a client out; these let clients in.
+fn let_through(refusals: &Refusals, way: &str) -> Vec<String> {
+    let port = refusals.listener.local_port;
+    let (chain, end) = match refusals.drops.first().and_then(|drop| drop.hook) {
+        Some("output") => ("OUTPUT", "sport"),
+        _ => ("INPUT", "dport"),
+    };
+    vec![
+        format!("{way}nft list ruleset | grep -nE 'drop|reject|\\b{port}\\b'"),
+        format!("{way}iptables-save -c | grep -nE 'DROP|REJECT'    (IPv6: ip6tables-save)"),
+        format!(
+            "{way}nft insert rule FAMILY TABLE CHAIN tcp {end} {port} accept    (if clients elsewhere are \
+             meant to reach it; into the chain that drops: an accept ends only its own base chain)"
+        ),
+        format!(
+            "{way}iptables -I {chain} -p tcp --{end} {port} -j ACCEPT    (likewise; IPv6: ip6tables)"
+        ),
+    ]
 }
 
 /// Placeholders of the catalogue, and what stands for them here.
@@ -99,8 +123,12 @@ fn with_links(mut finding: Finding, refusals: &Refusals) -> Finding {
     finding.why.extend(so_far(refusals));
     finding.why.extend(from_whom(refusals));
     for drop in &refusals.drops {
+        let at = drop.hook.map_or_else(
+            || "at the listener".to_owned(),
+            |hook| format!("on {}", hook.to_uppercase()),
+        );
         finding.why.push(format!(
-            "the kernel dropped {} at the listener: {}",
+            "the kernel dropped {} {at}: {}",
             some(drop.count, drop.packet.name()),
             place(drop)
         ));
@@ -329,6 +357,35 @@ fn counted_only(refusals: &Refusals) -> Finding {
         ),
     )
     .missing("their details: there were too many in too short a time, so they were only counted")
+}
+
+/// The packets never came to the listener, or its answers never left: joined by address and port.
+fn firewall(refusals: &Refusals, rejects: bool) -> Finding {
+    let first = refusals.drops.first();
+    let engine = first.and_then(|drop| drop.engine).unwrap_or("a firewall");
+    let (packets, hook) = match first.and_then(|drop| drop.hook) {
+        Some("output") => ("SYN-ACK", "of it on OUTPUT"),
+        _ => ("SYN", "to it on INPUT"),
+    };
+    let number = some(refusals.turned_away, packets);
+    let within = within(refusals);
+    let finding = if rejects {
+        Finding::new(
+            "firewall-reject",
+            Confidence::Likely,
+            format!("{engine} on this host rejected {number} {hook}{within}"),
+        )
+        .why("each was answered with an ICMP error")
+    } else {
+        Finding::new(
+            "firewall-drop",
+            Confidence::Likely,
+            format!("{engine} on this host dropped {number} {hook}{within}"),
+        )
+        .missing("whether it answered them: no hook tells of a firewall's RSTs and ICMPv6 errors")
+    };
+    with_links(finding, refusals)
+        .missing("which rule did it: rules are read where a client on this host fails")
 }
 
 fn meaning(reason: &str) -> String {

@@ -247,7 +247,9 @@ impl Inbound {
 /// inferred from an event that did not come.
 fn lost(tracker: &Tracker, refusals: &Refusals) -> u64 {
     match refusals.kind {
-        Kind::Unanswered => tracker.lost_within(&(refusals.since_ns..=refusals.until_ns)),
+        Kind::Unanswered | Kind::Firewall { .. } => {
+            tracker.lost_within(&(refusals.since_ns..=refusals.until_ns))
+        }
         _ => 0,
     }
 }

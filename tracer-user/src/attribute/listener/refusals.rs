@@ -3,12 +3,12 @@
 use std::{net::SocketAddr, ops::RangeInclusive, sync::Arc};
 
 use tracer_ebpf::{
-    event::Owner,
+    event::{Owner, Packet},
     listener::{AtListener, Listener},
 };
 
 use super::{APART_NS, Counters, GATHER_NS, Watched};
-use crate::{attribute::evidence::PacketKind, cause};
+use crate::{attribute::evidence::PacketKind, cause, decode::Place};
 
 /// Kinds that are told apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +27,11 @@ pub enum Kind {
     Unanswered,
     /// Packets that were dropped at it, for this reason of the kernel's.
     Dropped(Option<Arc<str>>),
+    /// SYNs that a firewall of its network namespace kept from it, or its answers from the client.
+    Firewall {
+        /// They were answered with an ICMP error.
+        rejects: bool,
+    },
 }
 
 /// Packets that were dropped in the same way.
@@ -40,6 +45,10 @@ pub struct Dropped {
     pub packet: PacketKind,
     /// Its TCP flags (RFC 9293, 3.1).
     pub flags: u16,
+    /// Netfilter hook, where a firewall did it.
+    pub hook: Option<&'static str>,
+    /// Netfilter engine.
+    pub engine: Option<&'static str>,
     /// How many were seen one by one.
     pub count: u64,
 }
@@ -55,6 +64,20 @@ impl Dropped {
             location: location.cloned(),
             packet: PacketKind::of(&at.packet),
             flags: at.packet.flags,
+            hook: None,
+            engine: None,
+            count: 1,
+        }
+    }
+
+    pub(super) fn by_firewall(packet: &Packet, place: &Place) -> Self {
+        Self {
+            reason: place.reason.clone(),
+            location: place.location.clone(),
+            packet: PacketKind::of(packet),
+            flags: packet.flags,
+            hook: place.hook,
+            engine: place.engine,
             count: 1,
         }
     }
@@ -203,8 +226,10 @@ impl Incident {
         self.resets += u64::from(was_reset);
         self.note(client);
         let same = |other: &&mut Dropped| {
-            (&other.reason, &other.location, other.packet, other.flags)
-                == (&seen.reason, &seen.location, seen.packet, seen.flags)
+            let same_packet = (other.packet, other.flags) == (seen.packet, seen.flags);
+            same_packet
+                && (&other.reason, &other.location, other.hook)
+                    == (&seen.reason, &seen.location, seen.hook)
         };
         if let Some(other) = self.drops.iter_mut().find(same) {
             other.count += 1;

@@ -1,12 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
 use tracer_ebpf::{
-    event::{Head, Packet, Tuple, Wire as _},
+    event::{self, Head, Packet, Tuple, Wire as _},
     listener::{CameUp, kind},
 };
 
 use super::*;
-use crate::attribute::PacketKind;
+use crate::{attribute::PacketKind, decode::Place};
 
 const SK: u64 = 0xffff_8880_1234_5600;
 const NETNS: u32 = 4_026_532_177;
@@ -584,4 +584,107 @@ fn a_packet_that_comes_between_a_look_and_its_counters_is_told_once() {
         listeners.look(&look(at_ns, &seen, Some(counters(2, 2, 0, 0))));
     }
     assert_eq!(told(&mut listeners, 9 * SECOND), [(Kind::AcceptQueue, 2)]);
+}
+
+const SYN: u16 = 2;
+
+/// A firewall drops it at this hook.
+fn dropped(at_ns: u64, packet: Packet, hook: &'static str) -> Event {
+    let drop = event::Drop {
+        head: head(event::kind::DROP, 0, at_ns),
+        packet,
+        ..event::Drop::ZERO
+    };
+    let place = Place {
+        reason: Some("NETFILTER_DROP".into()),
+        hook: Some(hook),
+        ..Place::default()
+    };
+    Event::Drop(Box::new(drop), place)
+}
+
+fn syn(isn: u32) -> Packet {
+    Packet {
+        seq: isn,
+        ..packet(7, SYN)
+    }
+}
+
+fn firewall(count: u64) -> Vec<(Kind, u64)> {
+    vec![(Kind::Firewall { rejects: false }, count)]
+}
+
+#[test]
+fn strangers_that_a_firewall_keeps_from_a_listener_are_told() {
+    let mut listeners = watching();
+    for nth in 0..3 {
+        listeners.observe(&dropped((2 + nth) * SECOND, syn(5), "input"));
+    }
+    // Whoever was on this host would have been heard of by then.
+    assert_eq!(told(&mut listeners, 5 * SECOND - 1), []);
+    assert_eq!(told(&mut listeners, 5 * SECOND), firewall(1));
+    assert_eq!(told(&mut listeners, 60 * SECOND), firewall(2));
+    // Its answers likewise.
+    let answer = Packet {
+        source: ip(1),
+        source_port: 80,
+        destination: ip(7),
+        destination_port: 5000,
+        ack: 6,
+        ..packet(7, SYN | 16)
+    };
+    listeners.observe(&dropped(70 * SECOND, answer, "output"));
+    let due = listeners.due(80 * SECOND);
+    assert_eq!(due[0].client, Client::One("10.9.0.7:5000".parse().unwrap()));
+    assert_eq!(due[0].drops[0].packet, PacketKind::SynAck);
+}
+
+#[test]
+fn what_a_firewall_keeps_from_a_listener_of_a_client_of_this_host_is_its_own_record() {
+    let mut listeners = watching();
+    listeners.observe(&dropped(2 * SECOND, syn(5), "input"));
+    listeners.observe(&dropped(2 * SECOND, syn(6), "input"));
+    let again = event::Retransmit {
+        tuple: Tuple {
+            state: 2,
+            ..Tuple::ZERO
+        },
+        isn: 5,
+        ..event::Retransmit::ZERO
+    };
+    listeners.observe(&Event::Retransmit(again));
+    let given_up = event::State {
+        old: 2,
+        new: 7,
+        isn: 6,
+        ..event::State::ZERO
+    };
+    listeners.observe(&Event::State(Box::new(given_up)));
+    assert_eq!(told(&mut listeners, 60 * SECOND), []);
+}
+
+#[test]
+fn nobody_is_told_of_what_a_firewall_drops_elsewhere() {
+    let mut listeners = watching();
+    let other_port = Packet {
+        destination_port: 81,
+        ..syn(1)
+    };
+    let other_netns = Packet {
+        netns: NETNS + 1,
+        ..syn(2)
+    };
+    for packet in [other_port, other_netns, packet(7, 16)] {
+        listeners.observe(&dropped(2 * SECOND, packet, "input"));
+    }
+    listeners.observe(&dropped(2 * SECOND, syn(3), "forward"));
+    assert_eq!(told(&mut listeners, 60 * SECOND), []);
+    // Of two processes that listen there, either might have taken it.
+    let mut other = listening(how::BEGAN, SK + 64, 3 * SECOND, listener(0, 0, 0));
+    if let Event::Listening(listening) = &mut other {
+        listening.owner.tgid = 4243;
+    }
+    listeners.observe(&other);
+    listeners.observe(&dropped(4 * SECOND, syn(4), "input"));
+    assert_eq!(told(&mut listeners, 60 * SECOND), []);
 }
