@@ -35,10 +35,8 @@ struct End {
 /// The ends of which must be told, and the cause, where neither the change of state nor the error that
 /// follows it was seen. All others end well, or leave nothing that shows it.
 const TOLD: &[(&str, &str)] = &[
-    ("closed_unread", "reset-by-local"),
     ("idle", "keepalive-timeout"),
     ("reset", "reset-by-peer"),
-    ("reset_taken", "reset-by-peer"),
     ("silence", "user-timeout"),
     ("silence_told", "user-timeout"),
     ("silence_when_closed", "user-timeout"),
@@ -116,26 +114,14 @@ fn play(family: Family, without: &[&str]) -> (Vec<End>, Lab, tests::tracer::Trac
 
 const BOTH: &[&str] = &["inet_sock_set_state", "inet_sk_error_report"];
 
-/// Where the RSTs were not seen either, nothing tells of the error that the application has taken.
-const TOLD_WITHOUT_RSTS: &[(&str, &str)] = &[
-    ("closed_unread", "unknown"),
-    ("idle", "keepalive-timeout"),
-    ("reset", "reset-by-peer"),
-    ("reset_taken", "unknown"),
-    ("silence", "user-timeout"),
-    ("silence_told", "user-timeout"),
-    ("silence_when_closed", "user-timeout"),
-    ("unread", "zero-window-timeout"),
-];
-
-fn unseen(family: Family, hooks: &[&str], expected: &[(&str, &str)]) {
+fn unseen(family: Family, hooks: &[&str]) {
     let (ends, lab, trace) = play(family, hooks);
     let told = told(&lab, &ends, trace.failures());
     let causes: Vec<(&str, &str)> = told
         .iter()
         .map(|(end, failure)| (*end, failure.cause.as_str()))
         .collect();
-    assert_eq!(causes, expected, "{told:#?}");
+    assert_eq!(causes, TOLD, "{told:#?}");
     for (end, failure) in &told {
         assert_ne!(failure.confidence, Confidence::Certain, "{failure:#?}");
         let missing = failure.missing.iter().any(|it| it.contains("how and when"));
@@ -143,32 +129,29 @@ fn unseen(family: Family, hooks: &[&str], expected: &[(&str, &str)]) {
         assert_eq!(failure.timing.elapsed_us, None, "{failure:#?}");
         let process = failure.process.as_ref();
         assert_eq!(process.map(|it| it.comm.as_str()), Some("python3"));
-        // The application has taken it, or there was none.
+        // The application has taken it.
         let taken = ends.iter().find(|it| it.end == *end).unwrap();
-        let left = taken.errno.is_empty() && *end != "closed_unread";
-        assert_eq!(failure.errno.is_some(), left, "{failure:#?}");
+        assert_eq!(
+            failure.errno.is_some(),
+            taken.errno.is_empty(),
+            "{failure:#?}"
+        );
     }
 }
 
 #[test]
 fn ends_that_no_hook_saw_are_told_when_the_socket_goes() {
-    unseen(Family::Ipv4, BOTH, TOLD);
+    unseen(Family::Ipv4, BOTH);
 }
 
 #[test]
 fn ends_that_no_hook_saw_are_told_when_the_socket_goes_v6() {
-    unseen(Family::Ipv6, BOTH, TOLD);
+    unseen(Family::Ipv6, BOTH);
 }
 
 #[test]
 fn ends_whose_change_of_state_alone_was_not_seen_are_told_likewise() {
-    unseen(Family::Ipv4, &BOTH[..1], TOLD);
-}
-
-#[test]
-fn ends_of_which_even_the_rst_was_not_seen_are_told_without_a_cause() {
-    let hooks = [BOTH, &["tcp_receive_reset", "tcp_send_reset"]].concat();
-    unseen(Family::Ipv4, &hooks, TOLD_WITHOUT_RSTS);
+    unseen(Family::Ipv4, &BOTH[..1]);
 }
 
 /// What is told later is told once, and nothing else is.
