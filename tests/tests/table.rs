@@ -23,31 +23,50 @@ const PLAYS: usize = 4;
 const UNEXPLAINED: usize = 2;
 /// So many at most for what ftrace saw: it counts other traffic, too.
 const UNSEEN: usize = 10;
+/// Runs of programs that the kernel may skip in one play, since one ran on that CPU already: each is
+/// counted, and told as lost of all connections that were under way then.
+const MISSED: u64 = 3;
 
 fn play_all() -> Trace {
     let unseen = Unseen::count().unwrap();
     let (first, mut wrong) = play(&scenario::all());
     let mut late = told_late(&first);
+    let mut missed = missed(&first);
     for _ in 1..PLAYS {
         if wrong.is_empty() {
             return first;
         }
         let skipped = unseen.so_far().unwrap();
-        eprintln!("not as expected; {late} told late, {skipped} unseen: {wrong:#?}");
-        assert!(
-            wrong.len() <= late + skipped.min(UNSEEN) + UNEXPLAINED,
-            "{late} told late, {skipped} unseen: {wrong:#?}"
-        );
+        let lossy = wrong.values().filter(|it| it.contains(LOST)).count();
+        let lossy = if (1..=MISSED).contains(&missed) {
+            lossy
+        } else {
+            0
+        };
+        let what = format!("{late} told late, {skipped} unseen, {missed} missed: {wrong:#?}");
+        eprintln!("not as expected; {what}");
+        let most = late + skipped.min(UNSEEN) + UNEXPLAINED + lossy;
+        assert!(wrong.len() <= most, "{what}");
         let again: Vec<Scenario> = scenario::all()
             .into_iter()
             .filter(|it| wrong.contains_key(&it.name))
             .collect();
         let (trace, still) = play(&again);
         late = told_late(&trace);
+        missed = self::missed(&trace);
         wrong = still;
     }
     assert!(wrong.is_empty(), "again and again: {wrong:#?}");
     first
+}
+
+/// How a row says that a record tells of a loss.
+const LOST: &str = "lost: expected 0";
+
+/// Runs of programs that the kernel skipped, by the ledger.
+fn missed(trace: &Trace) -> u64 {
+    let hooks = trace.trailer().unwrap().ledger.hooks.values();
+    hooks.map(|hook| hook.missed).sum()
 }
 
 /// Failures whose end another hook had to tell.
