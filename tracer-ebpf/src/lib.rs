@@ -18,3 +18,4 @@ pub mod event;
 #[cfg(feature = "decode")]
 pub mod json;
 pub mod listener;
+pub mod tcp_state;

@@ -6,26 +6,13 @@ use tracer_ebpf::{
     event::{Path, Stream, Tuple, device, stream_flag},
 };
 
+pub(crate) use tracer_ebpf::tcp_state::{self as state, is_open};
+
 use crate::kernel::{self, layout, read, read_to, setting};
 
 pub(crate) const AF_INET: u16 = 2;
 pub(crate) const AF_INET6: u16 = 10;
 pub(crate) const IPPROTO_TCP: u16 = 6;
-
-/// TCP states (`include/net/tcp_states.h`).
-pub(crate) mod state {
-    pub(crate) const ESTABLISHED: u32 = 1;
-    pub(crate) const FIN_WAIT1: u32 = 4;
-    pub(crate) const FIN_WAIT2: u32 = 5;
-    pub(crate) const SYN_SENT: u32 = 2;
-    pub(crate) const SYN_RECV: u32 = 3;
-    pub(crate) const CLOSE: u32 = 7;
-    pub(crate) const CLOSE_WAIT: u32 = 8;
-    pub(crate) const LAST_ACK: u32 = 9;
-    pub(crate) const LISTEN: u32 = 10;
-    pub(crate) const CLOSING: u32 = 11;
-    pub(crate) const NEW_SYN_RECV: u32 = 12;
-}
 
 /// The mapped form of an IPv4 address.
 #[inline(always)]
@@ -179,20 +166,6 @@ pub(crate) unsafe fn device(to: *mut Path, dev: u64) {
         (*to).link_state = read::<u64>(dev, layout!(dev_state)) as u32;
         read_to(&raw mut (*to).mtu, dev, layout!(dev_mtu));
     }
-}
-
-/// True for a connection that has come up, and is not over.
-#[inline(always)]
-pub(crate) fn is_open(tcp_state: u32) -> bool {
-    matches!(
-        tcp_state,
-        state::ESTABLISHED
-            | state::FIN_WAIT1
-            | state::FIN_WAIT2
-            | state::CLOSE_WAIT
-            | state::LAST_ACK
-            | state::CLOSING
-    )
 }
 
 /// A system call holds the socket's lock: this runs in the context of the task that made it, since

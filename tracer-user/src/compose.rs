@@ -5,7 +5,10 @@ pub mod held;
 pub mod inbound;
 mod whose;
 
-use tracer_ebpf::event::{Head, Owner, State, Tuple, owner_flag, stream_flag};
+use tracer_ebpf::{
+    event::{Head, Owner, State, Tuple, owner_flag, stream_flag},
+    tcp_state,
+};
 
 use self::whose::owner_only;
 pub use self::whose::process;
@@ -112,10 +115,9 @@ fn lost(state: &State, whose: &str) -> String {
 
 /// How far it had come.
 fn phase(attempt: &Attempt) -> Phase {
-    const ESTABLISHED: u32 = 1;
     match attempt.stream().map(|state| state.old) {
         None => Phase::Connect,
-        Some(ESTABLISHED) => Phase::Established,
+        Some(tcp_state::ESTABLISHED) => Phase::Established,
         Some(_) => Phase::Close,
     }
 }
@@ -212,10 +214,6 @@ pub fn state_name(state: u32) -> &'static str {
         .unwrap_or("UNKNOWN")
 }
 
-/// `TCP_SYN_SENT` (`include/net/tcp_states.h`): only there is the oldest sequence number that waits
-/// for its acknowledgment the initial one.
-const SYN_SENT: u32 = 2;
-
 fn tcp(attempt: &Attempt) -> Option<Tcp> {
     let End::State(state) = &attempt.end else {
         return None;
@@ -226,7 +224,8 @@ fn tcp(attempt: &Attempt) -> Option<Tcp> {
         srtt_us: state.srtt_us,
         bytes_sent: state.bytes_sent.saturating_sub(state.bytes_retrans),
         bytes_received: bytes_received(state),
-        isn: (state.old == SYN_SENT && state.write_seq != 0).then_some(state.isn),
+        // Only there is the oldest number that waits for its acknowledgment the initial one.
+        isn: (state.old == tcp_state::SYN_SENT && state.write_seq != 0).then_some(state.isn),
         stream: attempt.stream().map(stream),
     })
 }

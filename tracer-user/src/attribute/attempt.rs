@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tracer_ebpf::event::{self, Owner, State, Tuple, Unsent, owner_flag, seen_by, stream_flag};
+use tracer_ebpf::{
+    event::{self, Owner, State, Tuple, Unsent, owner_flag, seen_by, stream_flag},
+    tcp_state::{self, CLOSING, FIN_WAIT1, FIN_WAIT2, LAST_ACK},
+};
 
 use super::{beyond::Beyond, evidence::Evidence, nearby::Nearby, queue::FullQueue};
 use crate::record::{ClosedBy, Direction, Process};
@@ -214,7 +217,7 @@ impl Attempt {
     #[must_use]
     pub fn stream(&self) -> Option<&State> {
         match &self.end {
-            End::State(state) if is_open(state.old) => Some(state),
+            End::State(state) if tcp_state::is_open(state.old) => Some(state),
             _ => None,
         }
     }
@@ -276,21 +279,4 @@ pub fn is_late(owner: &Owner) -> bool {
 #[must_use]
 pub fn is_over(state: &State) -> bool {
     state.failure == 0 && state.seen_by == seen_by::LATER
-}
-
-/// TCP states (`include/net/tcp_states.h`).
-const ESTABLISHED: u32 = 1;
-const FIN_WAIT1: u32 = 4;
-const FIN_WAIT2: u32 = 5;
-const CLOSE_WAIT: u32 = 8;
-const LAST_ACK: u32 = 9;
-const CLOSING: u32 = 11;
-
-/// True for the states of a connection that has come up, and is not over.
-#[must_use]
-pub fn is_open(tcp_state: u32) -> bool {
-    matches!(
-        tcp_state,
-        ESTABLISHED | FIN_WAIT1 | FIN_WAIT2 | CLOSE_WAIT | LAST_ACK | CLOSING
-    )
 }

@@ -5,7 +5,10 @@
 use std::{num::NonZeroUsize, ops::RangeInclusive};
 
 use lru::LruCache;
-use tracer_ebpf::event::{self, Packet, Tuple};
+use tracer_ebpf::{
+    event::{self, Packet, Tuple},
+    tcp_state,
+};
 
 use super::evidence::Evidence;
 use crate::{decode::Place, record::MatchedBy};
@@ -14,9 +17,6 @@ use crate::{decode::Place, record::MatchedBy};
 const MAX_FLOWS: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 /// Drops kept of one flow: the last ones.
 const MAX_DROPS: usize = 64;
-
-/// `TCP_LISTEN` (`include/net/tcp_states.h`).
-const LISTEN: u32 = 10;
 
 /// Address and port.
 type End = ([u8; 16], u16);
@@ -72,8 +72,8 @@ impl FlowEvidence {
         let ends = ordered(local, (tuple.remote, tuple.remote_port));
         for (drop, place) in self.by_ends.get(&ends).into_iter().flatten() {
             let packet = &drop.packet;
-            let is_late =
-                drop.socket_state == LISTEN && (packet.source, packet.source_port) != local;
+            let is_late = drop.socket_state == tcp_state::LISTEN
+                && (packet.source, packet.source_port) != local;
             if drop.head.sk != sk && !is_late && is_of(packet, local, under_way) {
                 evidence.add_drop(drop, place, MatchedBy::Tuple, tuple);
             }

@@ -17,9 +17,7 @@ mod stream;
 mod tracker;
 
 pub use self::{
-    attempt::{
-        Attempt, Closer, End, Found, Identity, RouteAnswer, is_late, is_open, is_over, was_left,
-    },
+    attempt::{Attempt, Closer, End, Found, Identity, RouteAnswer, is_late, is_over, was_left},
     beyond::{Beyond, OtherEnd, Translation},
     enrichment::Enrichment,
     evidence::{Evidence, IcmpSeen, PacketKind, ResetSeen, SeenDrop, Way, is_down},

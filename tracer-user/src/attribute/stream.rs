@@ -8,7 +8,10 @@ use std::{
 };
 
 use lru::LruCache;
-use tracer_ebpf::event::{self, Packet, State, Tuple, seen_by, stream_flag};
+use tracer_ebpf::{
+    event::{self, Packet, State, Tuple, seen_by, stream_flag},
+    tcp_state::{self, CLOSE_WAIT, ESTABLISHED},
+};
 
 use super::{
     evidence::{Evidence, ResetSeen},
@@ -174,7 +177,7 @@ impl StreamEvidence {
                 reason,
                 netns: tuple.netns,
                 matched_by: MatchedBy::Socket,
-                was_open: is_open(reset.state),
+                was_open: tcp_state::is_open(reset.state),
             });
         }
         let received = take_some(
@@ -207,8 +210,6 @@ impl StreamEvidence {
 /// counts in `bytes_sent`. `None` where the counts fit neither, as where the kernel has none.
 #[must_use]
 pub fn direction(state: &State) -> Option<Direction> {
-    const ESTABLISHED: u32 = 1;
-    const CLOSE_WAIT: u32 = 8;
     let stream = &state.stream;
     let under_way = stream.snd_nxt.wrapping_sub(state.isn);
     let closed = !matches!(state.old, ESTABLISHED | CLOSE_WAIT);
@@ -248,7 +249,7 @@ pub fn never_left(state: &State) -> bool {
 /// TCP (`mptcp_do_fastclose`, `net/mptcp/protocol.c`) send the RST first.
 fn is_on_the_side_of(end: &State, reset: &event::ResetSent) -> bool {
     let end_ns = end.head.time_ns;
-    if is_open(reset.state) {
+    if tcp_state::is_open(reset.state) {
         return reset.head.time_ns <= end_ns;
     }
     // One that was told when its socket went came after all of its RSTs: those since its beginning.
@@ -258,11 +259,6 @@ fn is_on_the_side_of(end: &State, reset: &event::ResetSent) -> bool {
     reset.head.time_ns >= end_ns
         || (reset.state == 0 && end.err != 0)
         || (is_late && reset.head.time_ns > began_ns)
-}
-
-fn is_open(state: u32) -> bool {
-    const CLOSE: u32 = 7;
-    !matches!(state, 0 | CLOSE)
 }
 
 fn is_same(a: &Tuple, b: &Tuple) -> bool {

@@ -11,10 +11,13 @@ use std::{
 
 use lru::LruCache;
 
-use tracer_ebpf::event::{self, Owner, Process, State, Unsent};
+use tracer_ebpf::{
+    event::{self, Owner, Process, State, Unsent},
+    tcp_state,
+};
 
 use super::{
-    attempt::{Attempt, Closer, End, Found, Identity, RouteAnswer, is_late, is_open, is_over},
+    attempt::{Attempt, Closer, End, Found, Identity, RouteAnswer, is_late, is_over},
     beyond::Beyond,
     evidence::{Evidence, PacketKind},
     flow::FlowEvidence,
@@ -25,9 +28,6 @@ use crate::{decode::Event, record::MatchedBy};
 
 /// How long an attempt that has ended waits for evidence that follows.
 pub const HOLD_NS: u64 = 10_000_000;
-
-/// TCP states (`include/net/tcp_states.h`).
-const ESTABLISHED: u32 = 1;
 
 /// An attempt that something happened to, and that has not ended.
 #[derive(Default)]
@@ -103,7 +103,7 @@ impl Tracker {
         match event {
             Event::Process(process) => self.remember_process(*process),
             Event::Attempt(attempt) => self.open(&attempt),
-            Event::State(state) if state.new == ESTABLISHED => self.came_up(&state),
+            Event::State(state) if state.new == tcp_state::ESTABLISHED => self.came_up(&state),
             // It is over, in the ordinary way.
             Event::State(state) if is_over(&state) => {
                 self.open.remove(&state.head.sk);
@@ -379,7 +379,9 @@ impl Tracker {
                     .evidence
                     .add_drop(&event, &place, MatchedBy::Socket, &tuple);
             }
-            None if sk != 0 && is_open(event.socket_state) => self.streams.drop(event, place),
+            None if sk != 0 && tcp_state::is_open(event.socket_state) => {
+                self.streams.drop(event, place);
+            }
             None => self.loose.keep(Loose::Drop(event, place)),
         }
     }

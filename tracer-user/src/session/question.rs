@@ -3,11 +3,12 @@
 use tracer_ebpf::{
     event::{self, Owner, State, Unsent},
     listener::how,
+    tcp_state,
 };
 
 use super::Session;
 use crate::{
-    attribute::{self, Identity, is_late, is_open, is_over},
+    attribute::{self, Identity, is_late, is_over},
     decode::Event,
     enrich::process,
 };
@@ -50,7 +51,7 @@ impl Question {
             Event::Unsent(unsent) if unsent.err == 0 && unsent.cgroup_err == 0 => {
                 Some(Self::Route(*unsent))
             }
-            Event::State(state) if is_open(state.old) && !is_over(state) => {
+            Event::State(state) if tcp_state::is_open(state.old) && !is_over(state) => {
                 Some(Self::Owner(state.clone()))
             }
             _ => None,

@@ -7,7 +7,10 @@
 use std::{collections::VecDeque, net::SocketAddr, num::NonZeroUsize};
 
 use lru::LruCache;
-use tracer_ebpf::event::{self, Packet};
+use tracer_ebpf::{
+    event::{self, Packet},
+    tcp_state,
+};
 
 use super::refusals::Dropped;
 use crate::{
@@ -24,8 +27,6 @@ const MAX_WAITING: usize = 16_384;
 const MAX_OWN: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 /// Packets remembered that were answered by ICMP: a rule that rejects does so, and then drops.
 const MAX_ANSWERED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
-/// `TCP_SYN_SENT` (`include/net/tcp_states.h`).
-const SYN_SENT: u32 = 2;
 
 /// A packet between a listener and its client that a firewall dropped.
 #[derive(Clone, Debug)]
@@ -71,10 +72,10 @@ impl Barred {
     /// Takes one event. Gives the packet that it tells of, if a firewall dropped one.
     pub(super) fn observe(&mut self, event: &Event) -> Option<Stranger> {
         match event {
-            Event::Retransmit(again) if again.tuple.state == SYN_SENT => {
+            Event::Retransmit(again) if again.tuple.state == tcp_state::SYN_SENT => {
                 self.own.put(again.isn, ());
             }
-            Event::State(state) if state.old == SYN_SENT => {
+            Event::State(state) if state.old == tcp_state::SYN_SENT => {
                 self.own.put(state.isn, ());
             }
             Event::IcmpSent(icmp) => {

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tracer_ebpf::listener::{CountKey, Listener};
+use tracer_ebpf::{
+    listener::{CountKey, Listener},
+    tcp_state,
+};
 
 use super::{Kind, Listeners};
 
@@ -198,7 +201,7 @@ impl Listeners {
             if known.has_ended() {
                 continue;
             }
-            if known.listener.inode != now.inode || now.state != LISTEN {
+            if known.listener.inode != now.inode || now.state != tcp_state::LISTEN {
                 // The socket is gone, and its end was not seen.
                 known.listener.state = 0;
                 known.looked_ns = look.time_ns;
@@ -354,9 +357,6 @@ impl Listeners {
         }
     }
 }
-
-/// `TCP_LISTEN` (`include/net/tcp_states.h`): a listener that ends is looked at before its state changes.
-const LISTEN: u32 = 10;
 
 /// `inet_csk_reqsk_queue_is_full` (`include/net/inet_connection_sock.h`).
 fn is_syn_queue_full(listener: &Listener) -> bool {

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use tracer_ebpf::tcp_state;
+
 use super::{Inbound, SOON_NS, likely};
 use crate::{
     attribute::{Attempt, End, FullQueue},
@@ -64,12 +66,11 @@ impl Inbound {
 
 /// It sent SYNs, and nothing at all came of them.
 fn is_silent(attempt: &Attempt) -> bool {
-    const SYN_SENT: u32 = 2;
     let End::State(state) = &attempt.end else {
         return false;
     };
     let evidence = &attempt.evidence;
-    state.old == SYN_SENT
+    state.old == tcp_state::SYN_SENT
         && state.segs_out > 0
         && matches!(state.err, 0 | libc::ETIMEDOUT)
         && state.err_soft == 0

@@ -1,19 +1,18 @@
 //! The peer ended it with a RST.
 
+use tracer_ebpf::tcp_state;
+
 use super::Stalled;
 use crate::{
     diagnose::{finding::Finding, fix, words},
     record::Confidence,
 };
 
-/// `TCP_CLOSE_WAIT` (`include/net/tcp_states.h`).
-const CLOSE_WAIT: u32 = 8;
-
 pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     // Nothing else leaves these (tcp_reset, net/ipv4/tcp_input.c); in CLOSE_WAIT it is EPIPE.
     let err = match stalled.state.old {
         _ if !stalled.has_lost_its_error() || !stalled.was_reset_by_peer() => stalled.state.err,
-        CLOSE_WAIT => libc::EPIPE,
+        tcp_state::CLOSE_WAIT => libc::EPIPE,
         _ => libc::ECONNRESET,
     };
     let (cause, what) = match err {
