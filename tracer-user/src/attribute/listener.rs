@@ -5,14 +5,16 @@
 //! drops, looked at every second, and in what its network namespace counts.
 
 mod barred;
+mod closeness;
 mod form;
 mod look;
 mod refusals;
 mod requests;
 
 use std::{
+    cmp::Reverse,
     collections::{HashMap, VecDeque},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     ops::RangeInclusive,
     sync::Arc,
 };
@@ -29,6 +31,7 @@ use self::{
     requests::Requests,
 };
 pub use self::{
+    closeness::closeness,
     look::{Counters, Look},
     refusals::{Client, Dropped, Kind, Refusals},
 };
@@ -433,17 +436,15 @@ impl Listeners {
     /// The listener that takes what comes to an address and a port of its network namespace; `None` where
     /// those of several processes may.
     fn taker(&self, netns: u32, local: SocketAddr) -> Option<(u64, &Watched)> {
-        let there = |known: &Watched| {
-            let listener = &known.listener;
-            !known.has_ended() && (listener.netns, listener.local_port) == (netns, local.port())
-        };
-        let ranked = self.watched.iter().filter(|(_, known)| there(known));
-        let mut ranked: Vec<_> = ranked
-            .filter_map(|(&sk, known)| Some((known.rank(local.ip())?, sk, known)))
-            .collect();
-        ranked.sort_by_key(|&(rank, sk, _)| (rank, sk));
-        let &(best, sk, first) = ranked.first()?;
-        let mut equals = ranked.iter().filter(|it| it.0 == best);
+        let there = |known: &Watched| known.listener.netns == netns && !known.has_ended();
+        let here = self.watched.iter().filter(|(_, known)| there(known));
+        let takers =
+            here.filter_map(|(&sk, known)| Some((closeness(known.local(), local)?, sk, known)));
+        let takers: Vec<_> = takers.collect();
+        let &(best, sk, first) = takers
+            .iter()
+            .max_by_key(|&&(close, sk, _)| (close, Reverse(sk)))?;
+        let mut equals = takers.iter().filter(|it| it.0 == best);
         equals
             .all(|(_, _, known)| known.processes().eq(first.processes()))
             .then_some((sk, first))
@@ -506,20 +507,8 @@ impl Watched {
         }
     }
 
-    /// How well it fits what comes to this address: less is better, `None` not at all.
-    fn rank(&self, address: IpAddr) -> Option<u8> {
-        match self.local().ip() {
-            local if local == address => Some(0),
-            local if !local.is_unspecified() => None,
-            local if local.is_ipv4() == address.is_ipv4() => Some(1),
-            // Unless it is for IPv6 alone, which is not known.
-            IpAddr::V6(_) => Some(2),
-            IpAddr::V4(_) => None,
-        }
-    }
-
-    /// Ids of the processes that began to listen, or were found holding it.
-    fn processes(&self) -> impl Iterator<Item = u32> {
+    /// Thread-group ids of who called `listen()`, and who was found holding it.
+    pub fn processes(&self) -> impl Iterator<Item = u32> {
         let owners = self.creator.iter().chain(&self.found_at);
         owners.map(|owner| owner.tgid)
     }

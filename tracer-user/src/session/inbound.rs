@@ -18,7 +18,7 @@ use self::{
 use crate::{
     attribute::{
         Counters, Tracker,
-        listener::{Kind, Listeners, Look, Refusals, Watched},
+        listener::{Kind, Listeners, Look, Refusals},
     },
     clock,
     compose::held::Circumstances,
@@ -102,7 +102,7 @@ impl Inbound {
             let listener = &known.listener;
             let there =
                 !known.has_ended() && listener.netns != netns && listener.local_port == port;
-            there.then(|| (listener.netns, likely(known).first().copied().unwrap_or(0)))
+            there.then(|| (listener.netns, known.processes().next().unwrap_or(0)))
         })
     }
 
@@ -190,7 +190,7 @@ impl Inbound {
             .listeners
             .watched()
             .filter(|(_, known)| known.listener.netns == netns);
-        let tgid = here.find_map(|(_, known)| likely(known).first().copied());
+        let tgid = here.find_map(|(_, known)| known.processes().next());
         queues::of(netns, tgid.unwrap_or(0)).ok()
     }
 
@@ -252,13 +252,4 @@ fn lost(tracker: &Tracker, refusals: &Refusals) -> u64 {
         }
         _ => 0,
     }
-}
-
-/// Processes that held it when it was last seen.
-fn likely(known: &Watched) -> Vec<u32> {
-    let creator = known.creator.iter();
-    creator
-        .chain(&known.found_at)
-        .map(|owner| owner.tgid)
-        .collect()
 }

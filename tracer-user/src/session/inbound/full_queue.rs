@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tracer_ebpf::tcp_state;
 
-use super::{Inbound, SOON_NS, likely};
+use super::{Inbound, SOON_NS};
 use crate::{
     attribute::{Attempt, End, FullQueue},
     compose::held::once_held,
@@ -37,12 +37,12 @@ impl Inbound {
         let span = attempt.start_ns..=attempt.end_ns();
         let mut full = self.listeners.full(remote, &span);
         full.retain(|(sk, queue)| {
-            let known = self.listeners.get(*sk).map(likely).unwrap_or_default();
-            let tgid = known.first().copied().unwrap_or(0);
+            let known = self.listeners.get(*sk);
+            let tgid = known.and_then(|known| known.processes().next());
             if remote.ip().is_loopback() {
                 queue.netns == tuple.netns
             } else {
-                route::is_local(queue.netns, tgid, remote.ip()) == Some(true)
+                route::is_local(queue.netns, tgid.unwrap_or(0), remote.ip()) == Some(true)
             }
         });
         let [(sk, queue)] = &full[..] else {
@@ -50,7 +50,8 @@ impl Inbound {
         };
         let known = self.listeners.get(*sk);
         let inode = known.map_or(0, |known| known.listener.inode);
-        let answer = holders.of(inode, &known.map(likely).unwrap_or_default());
+        let likely: Vec<u32> = known.iter().flat_map(|it| it.processes()).collect();
+        let answer = holders.of(inode, &likely);
         let holder = answer.holders().first();
         let now = holder.map(|holder| (holder.comm.clone(), holder.pid));
         let then = || {
