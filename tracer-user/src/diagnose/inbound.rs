@@ -4,7 +4,10 @@
 
 use std::net::SocketAddr;
 
-use super::{Finding, Places, Verdict, fix, words};
+use super::{
+    Finding, Places, Verdict, fix,
+    words::{self, some, were},
+};
 use crate::{
     attribute::listener::{Client, Dropped, Kind, Refusals},
     cause, net,
@@ -85,18 +88,6 @@ fn values(refusals: &Refusals) -> Vec<(&'static str, String)> {
         values.push(("REMOTE", client.ip().to_string()));
     }
     values
-}
-
-/// `1 packet`, `20 packets`.
-fn some(count: u64, what: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{s}")
-}
-
-/// `1 SYN was`, `3 SYNs were`.
-fn were(count: u64, what: &str) -> String {
-    let verb = if count == 1 { "was" } else { "were" };
-    format!("{} {verb}", some(count, what))
 }
 
 /// ` within 1.0 s`; nothing where it took no time.
@@ -182,7 +173,7 @@ fn accept_queue(refusals: &Refusals) -> Finding {
     .why(counted(refusals, "TcpExtListenOverflows"))
     .why(format!(
         "as last seen, {} wait for accept(), and the queue takes {} and one more",
-        some(listener.backlog.into(), "connection"),
+        some(listener.backlog, "connection"),
         listener.backlog_limit
     ));
     if let Some(counters) = &refusals.counters
@@ -260,7 +251,7 @@ fn queue_text(refusals: &Refusals) -> String {
         });
     format!(
         "as last seen, {} under way, and the listener takes {}{most}",
-        some(listener.syn_queue.into(), "handshake"),
+        some(listener.syn_queue, "handshake"),
         listener.backlog_limit
     )
 }
@@ -299,7 +290,7 @@ fn unanswered(refusals: &Refusals) -> Finding {
     )
     .why(format!(
         "the SYN-ACK was sent again up to {} in vain{retries}, and then no more",
-        some(refusals.retransmits.into(), "time")
+        some(refusals.retransmits, "time")
     ))
     .missing(
         "that the kernel gave it up: no hook tells, it is inferred from the retransmission that did \

@@ -23,27 +23,23 @@ pub(crate) fn duration(ns: u64) -> String {
 pub(super) const LAST_QUARTER: &str = "net.ipv4.tcp_syncookies is 0: the last quarter of net.ipv4.tcp_max_syn_backlog is for clients \
      that this host has known before (ip tcp_metrics)";
 
-/// `1 SYN was`, `3 SYNs were`.
-pub(super) fn syns_were(count: u32) -> String {
-    if count == 1 {
-        "1 SYN was".to_owned()
-    } else {
-        format!("{count} SYNs were")
-    }
+/// `1 packet`, `20 packets`.
+pub(super) fn some(count: impl Into<u64>, what: &str) -> String {
+    let count = count.into();
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }
 
-/// `1 byte was`, `3 bytes were`.
-pub(super) fn bytes_were(count: u32) -> String {
-    if count == 1 {
-        "1 byte was".to_owned()
-    } else {
-        format!("{count} bytes were")
-    }
+/// `1 SYN was`, `3 SYNs were`.
+pub(super) fn were(count: impl Into<u64>, what: &str) -> String {
+    let count = count.into();
+    let verb = if count == 1 { "was" } else { "were" };
+    format!("{} {verb}", some(count, what))
 }
 
 /// What became of the SYNs, where packets of the handshake were dropped.
 pub(super) fn fate_of_syns(case: &Case<'_>, drop: &SeenDrop) -> String {
-    let sent = syns_were(case.syns());
+    let sent = were(case.syns(), "SYN");
     if drop.packet.is_answer() {
         format!("{sent} sent, and what answered never reached the socket")
     } else {

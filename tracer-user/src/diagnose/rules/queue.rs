@@ -41,7 +41,7 @@ fn full(case: &Case<'_>, queue: &FullQueue) -> Finding {
     )
     .why(format!(
         "{} sent and none was answered",
-        words::syns_were(case.syns())
+        words::were(case.syns(), "SYN")
     ))
     .why(format!(
         "the listener turned away {} packets since {} before that, and it is the only one of this \

@@ -138,7 +138,7 @@ fn not_sent(case: &Case<'_>, cause: &'static str, what: &str) -> Finding {
 
 fn no_answer(case: &Case<'_>) -> Finding {
     let remote = case.remote();
-    let sent = format!("{} sent", words::syns_were(case.syns()));
+    let sent = format!("{} sent", words::were(case.syns(), "SYN"));
     let finding = Finding::new(
         "no-answer",
         Confidence::Certain,

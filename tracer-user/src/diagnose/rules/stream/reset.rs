@@ -20,7 +20,7 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
             "reset-by-peer",
             format!(
                 "the peer reset it after this side had closed it: {} not acknowledged",
-                words::bytes_were(stalled.unacked().saturating_sub(1))
+                words::were(stalled.unacked().saturating_sub(1), "byte")
             ),
         ),
         libc::ECONNRESET => ("reset-by-peer", "the peer reset it".to_owned()),

@@ -105,7 +105,7 @@ fn silence(stalled: &Stalled<'_>, cause: &'static str) -> Finding {
     let stream = stalled.stream();
     let what = format!(
         "{} not acknowledged, and nothing came back for {}",
-        words::bytes_were(stalled.unacked()),
+        words::were(stalled.unacked(), "byte"),
         since(stream.last_received_ms)
     );
     if let Some(drop) = dropped::elsewhere(stalled) {

@@ -26,7 +26,7 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
         .why(format!(
             "{} written last and never left this host: nothing was under way, and the peer's window \
              was open",
-            words::bytes_were(state.write_seq.wrapping_sub(stalled.stream().snd_nxt))
+            words::were(state.write_seq.wrapping_sub(stalled.stream().snd_nxt), "byte")
         ))
         .why(format!(
             "asked right after, the route lookup refuses it with {}",
