@@ -9,9 +9,6 @@ use crate::{
 
 /// A rule that rejects sends its answer just before it drops.
 pub(super) const ANSWER_FOLLOWS_NS: u64 = 50_000_000;
-/// What is missing where the rules do not tell.
-pub(super) const BY_TIME_ALONE: &str =
-    "that the rule which dropped it is one that rejects: its answer is known by the time alone";
 
 pub(super) fn judge(case: &Case<'_>) -> Option<Finding> {
     let drop = case
@@ -76,7 +73,7 @@ fn place(case: &Case<'_>, drop: &SeenDrop) -> String {
 }
 
 fn rejected(case: &Case<'_>, drop: &SeenDrop, answer: &str) -> Finding {
-    let mut finding = Finding::new(
+    let finding = Finding::new(
         "firewall-reject",
         drop.confidence(),
         format!(
@@ -90,11 +87,18 @@ fn rejected(case: &Case<'_>, drop: &SeenDrop, answer: &str) -> Finding {
     .why(format!(
         "a firewall rule answered with {answer}, and dropped the packet"
     ));
-    if !drop.ruling.as_ref().is_some_and(Ruling::answers) {
-        finding.confidence = finding.confidence.min(Confidence::Likely);
-        finding = finding.missing(BY_TIME_ALONE);
+    with_place(case, drop, unless_ruled(drop, finding))
+}
+
+/// A reject is certain only where the rules say so, and not the time alone.
+pub(super) fn unless_ruled(drop: &SeenDrop, mut finding: Finding) -> Finding {
+    if drop.ruling.as_ref().is_some_and(Ruling::answers) {
+        return finding;
     }
-    with_place(case, drop, finding)
+    finding.confidence = finding.confidence.min(Confidence::Likely);
+    finding.missing(
+        "that the rule which dropped it is one that rejects: its answer is known by the time alone",
+    )
 }
 
 fn dropped(case: &Case<'_>, drop: &SeenDrop) -> Finding {

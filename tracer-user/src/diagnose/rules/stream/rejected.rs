@@ -6,7 +6,6 @@ use crate::{
     attribute::{Ruling, SeenDrop},
     diagnose::{finding::Finding, fix, rules::firewall, ruling},
     errno,
-    record::Confidence,
 };
 
 pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
@@ -73,10 +72,7 @@ fn describe(stalled: &Stalled<'_>, drop: &SeenDrop, answer: &str) -> Finding {
     if let Some(hook) = drop.place.hook {
         finding = finding.why(format!("hook {}, netns {netns}", hook.to_uppercase()));
     }
-    if !drop.ruling.as_ref().is_some_and(Ruling::answers) {
-        finding.confidence = finding.confidence.min(Confidence::Likely);
-        finding = finding.missing(firewall::BY_TIME_ALONE);
-    }
-    finding = ruling::explain(stalled.case, drop, finding);
+    let finding = firewall::unless_ruled(drop, finding);
+    let finding = ruling::explain(stalled.case, drop, finding);
     fix::from_catalogue(stalled.case, finding, netns, drop.device.as_deref())
 }
