@@ -27,7 +27,7 @@ use crate::{
 pub fn run(flags: &Export) -> anyhow::Result<()> {
     let readers = flags.files.iter().map(|path| open(path, flags));
     let readers = readers.collect::<anyhow::Result<Vec<_>>>()?;
-    refuse_inputs(flags)?;
+    show::refuse_inputs(flags.output.as_deref(), &flags.files)?;
     let redactor = flags
         .redaction
         .redactor()
@@ -188,17 +188,6 @@ fn open(path: &Path, flags: &Export) -> anyhow::Result<Reader> {
         bail!("standard input (-) can be read only once");
     }
     Reader::open(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// Never over a trace that it is made of.
-fn refuse_inputs(flags: &Export) -> anyhow::Result<()> {
-    match &flags.output {
-        Some(path) if show::is_one_of(path, &flags.files) => bail!(
-            "{} is a trace to be read: choose another file for -o",
-            path.display()
-        ),
-        _ => Ok(()),
-    }
 }
 
 /// Where the export goes.

@@ -21,12 +21,7 @@ use crate::{
 /// # Errors
 /// One line that says what could not be done, and what to try.
 pub fn run(args: &Report) -> anyhow::Result<()> {
-    if let Some(path) = &args.output
-        && show::is_one_of(path, &args.files)
-    {
-        let path = path.display();
-        bail!("{path} is a trace to be read: choose another file for -o");
-    }
+    show::refuse_inputs(args.output.as_deref(), &args.files)?;
     let mut readers = open(args)?;
     let mut collector = Collector::new(options(args));
     for reader in &mut readers {

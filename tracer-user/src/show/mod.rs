@@ -58,11 +58,20 @@ pub fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Whether it is one of these files, whatever they are called. False where it is not there.
-#[must_use]
-pub fn is_one_of(path: &Path, files: &[PathBuf]) -> bool {
+/// Never writes over a trace that is to be read, whatever it is called.
+///
+/// # Errors
+/// One line, where it would.
+pub fn refuse_inputs(output: Option<&Path>, traces: &[PathBuf]) -> anyhow::Result<()> {
     let id = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
-    id(path).is_some_and(|one| files.iter().any(|file| id(file) == Some(one)))
+    if let Some(path) = output
+        && let Some(one) = id(path)
+        && traces.iter().any(|trace| id(trace) == Some(one))
+    {
+        let path = path.display();
+        anyhow::bail!("{path} is a trace to be read: choose another file for -o");
+    }
+    Ok(())
 }
 
 /// Where records go: a format and a writer.
