@@ -22,11 +22,7 @@ pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
     let sk: u64 = ctx.arg(0);
     if socket::tcp_state(sk) != state::SYN_SENT {
         stalled(sk);
-        let err = match layout!(arg_retransmit_err) {
-            ABSENT => 0,
-            _ => ctx.arg::<u64>(2) as i32,
-        };
-        if err == 0 {
+        if error(&ctx) == 0 {
             in_vain::note(sk, ctx.arg(1));
         }
         if setting!(all_evidence) == 0 {
@@ -46,16 +42,22 @@ pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
             (*event).head = ring::head(kind::RETRANSMIT, sk, attempt_ns);
             socket::tuple(&raw mut (*event).tuple, sk);
             socket::path(&raw mut (*event).path, sk);
-            (*event).err = match layout!(arg_retransmit_err) {
-                ABSENT => 0,
-                _ => ctx.arg::<u64>(2) as i32,
-            };
+            (*event).err = error(&ctx);
             (*event).retransmits = read::<u8>(sk, layout!(icsk_retransmits)) as u32;
             (*event).isn = read(sk, layout!(tcp_snd_una));
             (*event).ca_state = (read::<u8>(sk, layout!(icsk_ca_state)) & 0x1f) as u32;
         }
     });
     0
+}
+
+/// What transmitting returned.
+#[inline(always)]
+fn error(ctx: &RawTracePointContext) -> i32 {
+    match layout!(arg_retransmit_err) {
+        ABSENT => 0,
+        _ => ctx.arg::<u64>(2) as i32,
+    }
 }
 
 #[inline(never)]
