@@ -137,6 +137,18 @@ def reset(pair):
     time.sleep(0.3)
 
 
+def reset_taken(pair):
+    reset(pair)
+    pair.near.recv(1)
+
+
+def closed_unread(pair):
+    pair.talk()
+    pair.far.sendall(bytes(10))
+    time.sleep(0.3)
+    pair.near.close()
+
+
 def silence(pair):
     pair.limit(1000)
     pair.cut()
@@ -175,7 +187,7 @@ def unread(pair):
 
 
 ENDS = [closed_first, closed_last, half_closed, closed_with_data, reset_after_close, reset_when_half_closed,
-        never_closed_there, last_word_lost, lost_for_a_while, reset, silence, silence_told,
+        never_closed_there, last_word_lost, lost_for_a_while, reset, reset_taken, closed_unread, silence, silence_told,
         silence_when_closed, idle, unread]
 
 

@@ -68,7 +68,14 @@ fn ensure_gone(pid: u32, fd: u64) -> Result<()> {
     Ok(())
 }
 
+/// A call that was interrupted can be made again; one that has returned may have taken what it returned.
 fn is_in_call(process: Pid, registers: &libc::user_regs_struct) -> Result<bool> {
+    /// `ERESTARTSYS` to `ERESTART_RESTARTBLOCK` (`include/linux/errno.h`).
+    const RESTART: std::ops::RangeInclusive<i32> = 512..=516;
+    let errno = -i32::try_from(registers.rax.cast_signed()).unwrap_or(0);
+    if errno != libc::EINTR && !RESTART.contains(&errno) {
+        return Ok(false);
+    }
     let word = ptrace::read(process, (registers.rip - 2) as ptrace::AddressType)?;
     Ok(registers.orig_rax != u64::MAX && word.to_ne_bytes().starts_with(&SYSCALL))
 }

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use tests::{
     client::CommandLine,
     lock::Host,
@@ -35,8 +35,10 @@ struct End {
 /// The ends of which must be told, and the cause, where neither the change of state nor the error that
 /// follows it was seen. All others end well, or leave nothing that shows it.
 const TOLD: &[(&str, &str)] = &[
+    ("closed_unread", "reset-by-local"),
     ("idle", "keepalive-timeout"),
     ("reset", "reset-by-peer"),
+    ("reset_taken", "reset-by-peer"),
     ("silence", "user-timeout"),
     ("silence_told", "user-timeout"),
     ("silence_when_closed", "user-timeout"),
@@ -50,8 +52,8 @@ struct Client {
 
 impl Client {
     /// Started; every connection is up.
-    fn start(lab: &Lab, family: Family) -> Self {
-        let mut command = CommandLine("ends.py $lo")
+    fn start(words: &str, lab: &Lab, family: Family) -> Self {
+        let mut command = CommandLine(words)
             .command(lab, Place::Client, family, None)
             .unwrap();
         let mut child = command
@@ -64,14 +66,15 @@ impl Client {
         Self { child, lines }
     }
 
-    fn end(mut self) -> Vec<End> {
+    /// What it tells, once it may go on.
+    fn end<T: DeserializeOwned>(mut self) -> Vec<T> {
         let mut stdin = self.child.stdin.take().unwrap();
         stdin.write_all(b"\n").unwrap();
-        let ends = self.lines.map(|line| line.unwrap());
-        let ends = ends.map(|line| serde_json::from_str(&line).unwrap());
-        let ends = ends.collect();
+        let told = self.lines.map(|line| line.unwrap());
+        let told = told.map(|line| serde_json::from_str(&line).unwrap());
+        let told = told.collect();
         assert!(self.child.wait().unwrap().success());
-        ends
+        told
     }
 }
 
@@ -98,11 +101,11 @@ fn play(family: Family, without: &[&str]) -> (Vec<End>, Lab, tests::tracer::Trac
     let _host = Host::shared().unwrap();
     let lab = Lab::new().unwrap();
     let tracer = Tracer::watch(&[]).unwrap();
-    let client = Client::start(&lab, family);
+    let client = Client::start("ends.py $lo", &lab, family);
     if !without.is_empty() {
         unhook(tracer.pid(), without).unwrap();
     }
-    let ends = client.end();
+    let ends: Vec<End> = client.end();
     assert!(ends.len() > 12, "{}", ends.len());
     let deadline = Instant::now() + Duration::from_secs(10);
     tracer.wait_for(TOLD.len(), deadline, |failure| {
@@ -114,14 +117,26 @@ fn play(family: Family, without: &[&str]) -> (Vec<End>, Lab, tests::tracer::Trac
 
 const BOTH: &[&str] = &["inet_sock_set_state", "inet_sk_error_report"];
 
-fn unseen(family: Family, hooks: &[&str]) {
+/// Where the RSTs were not seen either, nothing tells of the error that the application has taken.
+const TOLD_WITHOUT_RSTS: &[(&str, &str)] = &[
+    ("closed_unread", "unknown"),
+    ("idle", "keepalive-timeout"),
+    ("reset", "reset-by-peer"),
+    ("reset_taken", "unknown"),
+    ("silence", "user-timeout"),
+    ("silence_told", "user-timeout"),
+    ("silence_when_closed", "user-timeout"),
+    ("unread", "zero-window-timeout"),
+];
+
+fn unseen(family: Family, hooks: &[&str], expected: &[(&str, &str)]) {
     let (ends, lab, trace) = play(family, hooks);
     let told = told(&lab, &ends, trace.failures());
     let causes: Vec<(&str, &str)> = told
         .iter()
         .map(|(end, failure)| (*end, failure.cause.as_str()))
         .collect();
-    assert_eq!(causes, TOLD, "{told:#?}");
+    assert_eq!(causes, expected, "{told:#?}");
     for (end, failure) in &told {
         assert_ne!(failure.confidence, Confidence::Certain, "{failure:#?}");
         let missing = failure.missing.iter().any(|it| it.contains("how and when"));
@@ -129,29 +144,32 @@ fn unseen(family: Family, hooks: &[&str]) {
         assert_eq!(failure.timing.elapsed_us, None, "{failure:#?}");
         let process = failure.process.as_ref();
         assert_eq!(process.map(|it| it.comm.as_str()), Some("python3"));
-        // The application has taken it.
+        // The application has taken it, or there was none.
         let taken = ends.iter().find(|it| it.end == *end).unwrap();
-        assert_eq!(
-            failure.errno.is_some(),
-            taken.errno.is_empty(),
-            "{failure:#?}"
-        );
+        let left = taken.errno.is_empty() && *end != "closed_unread";
+        assert_eq!(failure.errno.is_some(), left, "{failure:#?}");
     }
 }
 
 #[test]
 fn ends_that_no_hook_saw_are_told_when_the_socket_goes() {
-    unseen(Family::Ipv4, BOTH);
+    unseen(Family::Ipv4, BOTH, TOLD);
 }
 
 #[test]
 fn ends_that_no_hook_saw_are_told_when_the_socket_goes_v6() {
-    unseen(Family::Ipv6, BOTH);
+    unseen(Family::Ipv6, BOTH, TOLD);
 }
 
 #[test]
 fn ends_whose_change_of_state_alone_was_not_seen_are_told_likewise() {
-    unseen(Family::Ipv4, &BOTH[..1]);
+    unseen(Family::Ipv4, &BOTH[..1], TOLD);
+}
+
+#[test]
+fn ends_of_which_even_the_rst_was_not_seen_are_told_without_a_cause() {
+    let hooks = [BOTH, &["tcp_receive_reset", "tcp_send_reset"]].concat();
+    unseen(Family::Ipv4, &hooks, TOLD_WITHOUT_RSTS);
 }
 
 /// What is told later is told once, and nothing else is.
@@ -163,4 +181,52 @@ fn ends_that_a_hook_saw_are_told_once() {
     assert_eq!(causes.collect::<Vec<_>>(), TOLD, "{told:#?}");
     let late = told.values().find(|it| it.timing.elapsed_us.is_none());
     assert!(late.is_none(), "{late:#?}");
+}
+
+/// Who did what in `reused.py`.
+#[derive(Deserialize)]
+struct Reused {
+    server: u32,
+    closes: u32,
+    aborts: u32,
+    connections: usize,
+    port: u16,
+}
+
+/// Where no hook sees that a socket goes, what is known of it stands for its address, which is soon that
+/// of another one.
+#[test]
+fn connections_at_the_addresses_of_sockets_that_went_unseen_are_nobody_elses() {
+    runner::prepare().unwrap();
+    let _host = Host::shared().unwrap();
+    let lab = Lab::new().unwrap();
+    let tracer = Tracer::watch(&[]).unwrap();
+    let client = Client::start("reused.py $lo", &lab, Family::Ipv4);
+    unhook(tracer.pid(), &["tcp_destroy_sock"]).unwrap();
+    let played: Vec<Reused> = client.end();
+    let [played] = played.as_slice() else {
+        panic!("it says one line");
+    };
+    let is_own = |it: &Failure| it.socket.netns.is_some_and(|netns| lab.holds(netns));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    tracer.wait_for(2 * played.connections, deadline, is_own);
+    let trace = tracer.stop().unwrap();
+    let mut told = BTreeMap::new();
+    for failure in trace.failures().filter(|it| is_own(it)) {
+        let port = failure.socket.local.as_ref().unwrap().port.unwrap();
+        let pid = failure.process.as_ref().map(|it| it.pid);
+        let end = (failure.direction == Direction::Inbound, port == played.port);
+        *told.entry((end, pid)).or_insert(0) += 1;
+    }
+    // Every accepted end is the server's, and every other one the child's that aborted it.
+    let expected = [
+        (((false, false), Some(played.aborts)), played.connections),
+        (((true, true), Some(played.server)), played.connections),
+    ];
+    assert_eq!(
+        told,
+        BTreeMap::from(expected),
+        "{} closed its own well",
+        played.closes
+    );
 }

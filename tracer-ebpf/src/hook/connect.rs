@@ -92,10 +92,12 @@ fn begin(ctx: &SockAddrContext, entry: &mut Entry) -> i32 {
 
 /// The attempt before on the same socket, if it never came to a SYN.
 #[inline(never)]
-fn settle_previous(sk: u64) -> u32 {
+fn settle_previous(sk: u64, cookie: u64) -> u32 {
     if let Some(entry) = table::get(sk) {
         // SAFETY: a map value.
-        if unsafe { (*entry).phase } == phase::CALLED {
+        let previous = unsafe { &*entry };
+        // A former socket at the same address went while the kernel ran no program.
+        if previous.phase == phase::CALLED && previous.cookie == cookie {
             unsent::emit(Hook::Connect, sk, entry, RETRIED, 0);
         }
     }
@@ -109,7 +111,7 @@ fn remember(sk: u64, entry: &mut Entry) -> u32 {
     }
     entry.owner.flags |= owner_flag::FROM_CONNECT;
     if !table::put_new(sk, entry) {
-        settle_previous(sk);
+        settle_previous(sk, entry.cookie);
         if !table::put(sk, entry) {
             count::hook(Hook::Connect, Count::MapFull);
             return 0;

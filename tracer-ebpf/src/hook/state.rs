@@ -36,6 +36,7 @@ pub(crate) fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
         (state::SYN_SENT, state::CLOSE) => failed(sk, old),
         (_, state::LISTEN) => listener::began(sk as u64),
         (state::LISTEN, state::CLOSE) => listener::ended(sk as u64),
+        (state::LISTEN, state::SYN_RECV) => forget_former(sk as u64),
         (state::SYN_RECV, state::ESTABLISHED) if setting!(follow_open) != 0 => {
             accepted::came_up(sk as u64);
             accepted(sk)
@@ -50,6 +51,17 @@ pub(crate) fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
         }
         _ => 0,
     };
+    0
+}
+
+/// A listener makes a socket (`inet_csk_clone_lock`, `net/ipv4/inet_connection_sock.c`). What stands at
+/// its address is of a former socket, which went while the kernel ran no program.
+#[inline(always)]
+fn forget_former(sk: u64) -> u32 {
+    // Looking is cheaper than removing, which takes a lock.
+    if table::any(sk).is_some() {
+        table::remove(sk);
+    }
     0
 }
 

@@ -56,20 +56,16 @@ pub(crate) fn unseen(sk: u64, was_open: bool) -> u32 {
     1
 }
 
-/// Data that the peer never acknowledged, or an error or unanswered probes though this side never
-/// closed it. What is acknowledged and what is written outlive `tcp_write_queue_purge` and `tcp_done`.
+/// Data that the peer never acknowledged, or no FIN of this side, though its application had it open to
+/// the last: whoever ended it, it was not by closing it, and the application may have taken the error.
+/// What is acknowledged and what is written outlive `tcp_write_queue_purge` and `tcp_done`.
 #[inline(always)]
 fn shows_failure(sk: u64, was_open: bool) -> bool {
     let written: u32 = read(sk, layout!(tcp_write_seq));
     let acked: u32 = read(sk, layout!(tcp_snd_una));
     match written.wrapping_sub(acked) {
         // What its application has closed before gets no error, nor loses anything by one.
-        0 if !was_open => false,
-        0 => {
-            let told = read::<i32>(sk, layout!(sock_err)) != 0
-                || read::<u8>(sk, layout!(icsk_probes_out)) != 0;
-            told && is_without_fin(sk, 0)
-        }
+        0 => was_open && is_without_fin(sk, 0),
         // Its FIN alone takes nothing away from anybody.
         1 => is_without_fin(sk, 1),
         _ => true,

@@ -22,9 +22,12 @@ use super::{
     evidence::{Evidence, PacketKind},
     flow::FlowEvidence,
     loose::{Loose, LooseEvidence},
-    stream::StreamEvidence,
+    stream::{StreamEvidence, direction},
 };
-use crate::{decode::Event, record::MatchedBy};
+use crate::{
+    decode::Event,
+    record::{Direction, MatchedBy},
+};
 
 /// How long an attempt that has ended waits for evidence that follows.
 pub const HOLD_NS: u64 = 10_000_000;
@@ -408,14 +411,16 @@ impl Tracker {
         self.end(key.0, key.1, End::Unsent(unsent));
     }
 
-    fn end(&mut self, sk: u64, start_ns: u64, end: End) {
-        let open = match self.open.remove(&sk) {
-            Some(open) if open.start_ns == start_ns => open,
+    fn end(&mut self, sk: u64, mut start_ns: u64, mut end: End) {
+        let known = self.open.remove(&sk);
+        let open = match known.filter(|open| open.start_ns == start_ns) {
+            Some(open) if is_of_another(&open, &end) => {
+                (start_ns, end) = (0, without_beginning(end));
+                Open::default()
+            }
+            Some(open) => open,
             // The announcement was lost, or it began before the tracer.
-            _ => Open {
-                start_ns,
-                ..Open::default()
-            },
+            None => Open::default(),
         };
         let owner = open.owner;
         let mut attempt = Attempt {
@@ -510,6 +515,26 @@ fn is_owned_by(owner: Option<&Owner>, tgid: u32, started_ns: u64) -> bool {
 }
 
 /// The same attempt, as far as its beginning was seen, and the end just before the return.
+/// Whether what is known of a connection that was opened here is of a former one, whose socket had the same
+/// address and went without a hook that saw it: by TCP's own counts this one was accepted.
+fn is_of_another(open: &Open, end: &End) -> bool {
+    let was_opened_here = open.owner.is_some_and(|owner| !is_late(&owner));
+    let End::State(state) = end else {
+        return false;
+    };
+    was_opened_here && tcp_state::is_open(state.old) && direction(state) == Some(Direction::Inbound)
+}
+
+fn without_beginning(end: End) -> End {
+    match end {
+        End::State(mut state) => {
+            state.head.attempt_ns = 0;
+            End::State(state)
+        }
+        End::Unsent(_) => end,
+    }
+}
+
 fn is_twin(ended: &Attempt, unsent: &Unsent) -> bool {
     let End::State(state) = &ended.end else {
         return false;

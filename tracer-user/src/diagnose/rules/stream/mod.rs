@@ -16,7 +16,7 @@ use super::{admin, unknown};
 use crate::{
     attribute::{bytes_received, was_left},
     diagnose::{case::Case, finding::Finding},
-    record::Severity,
+    record::{Confidence, Severity},
 };
 
 type Rule = fn(&Stalled<'_>) -> Option<Finding>;
@@ -112,7 +112,13 @@ impl Stalled<'_> {
 pub(in crate::diagnose) fn judge(case: &Case<'_>, state: &State) -> (Finding, Severity) {
     let stalled = Stalled { case, state };
     let found = RULES.iter().find_map(|rule| rule(&stalled));
-    let finding = found.unwrap_or_else(|| unknown(case));
+    let finding = found.unwrap_or_else(|| {
+        if stalled.has_lost_its_error() {
+            unknown_end(&stalled)
+        } else {
+            unknown(case)
+        }
+    });
     let goes_on = stalled.is(stream_flag::ONE_OF_SEVERAL);
     // The application chose the end itself, had left before it, or learns nothing of it.
     let chosen = state.err == 0 && finding.cause == "reset-by-local" && !abort::is_forced(&stalled);
@@ -122,4 +128,17 @@ pub(in crate::diagnose) fn judge(case: &Case<'_>, state: &State) -> (Finding, Se
         Severity::Warning
     };
     (finding, severity)
+}
+
+/// Neither what ended it was seen, nor the error that it left.
+fn unknown_end(stalled: &Stalled<'_>) -> Finding {
+    Finding::new(
+        "unknown",
+        Confidence::Unknown,
+        "it was over before its application closed it, and nothing tells who ended it",
+    )
+    .why("this side never sent a FIN")
+    .why(stalled.flow())
+    .missing("the error that it ended with: the application has taken it, if there was one")
+    .missing("no drop, reset or ICMP error of this connection was seen on this host")
 }
