@@ -1,6 +1,6 @@
 //! Attaches what the plan lists, and says what the kernel refused.
 
-use std::{collections::BTreeSet, fs::File};
+use std::{collections::BTreeSet, fs::File, iter};
 
 use anyhow::{Context as _, anyhow, bail};
 use aya::{
@@ -11,6 +11,7 @@ use aya::{
 use super::{
     Hooks, cgroup,
     plan::{Hook, Kind, Need, PLAN},
+    program,
 };
 use crate::record::Degradation;
 
@@ -23,13 +24,18 @@ pub(super) fn attach(
     let mut attached: BTreeSet<&str> = BTreeSet::new();
     let mut names = Vec::new();
     let mut degraded = Vec::new();
+    let mut loaded = load(&mut ebpf, btf, follow_command);
     for hook in PLAN {
         match hook.need {
             Need::Instead(other) if attached.contains(other) => continue,
             Need::FollowCommand if !follow_command => continue,
             _ => {}
         }
-        match attach_one(&mut ebpf, btf, hook) {
+        let load = loaded.remove(hook.program).unwrap_or_else(|| {
+            let alone = program::load_all(&mut ebpf, btf, iter::once(hook));
+            alone.into_values().collect()
+        });
+        match load.and_then(|()| attach_one(&mut ebpf, hook)) {
             Ok(()) => {
                 attached.insert(hook.program);
                 names.push(hook.hook.to_owned());
@@ -55,24 +61,39 @@ pub(super) fn attach(
     })
 }
 
-fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> anyhow::Result<()> {
+/// Loads what is wanted in any case; then, where the kernel refuses one, what stands in for it.
+fn load(ebpf: &mut Ebpf, btf: &Btf, follow_command: bool) -> program::Loaded {
+    let stands_in = |hook: &&Hook| matches!(hook.need, Need::Instead(_));
+    let replaced = |one: &&Hook| {
+        let mut stand_ins = PLAN.iter().filter(stands_in);
+        stand_ins.any(|hook| hook.need == Need::Instead(one.program))
+    };
+    let mut loaded = program::load_all(ebpf, btf, PLAN.iter().filter(replaced));
+    let is_wanted = |hook: &&Hook| match hook.need {
+        Need::Instead(other) => loaded.get(other).is_some_and(Result::is_err),
+        Need::FollowCommand => follow_command,
+        _ => !replaced(hook),
+    };
+    let rest = program::load_all(ebpf, btf, PLAN.iter().filter(is_wanted));
+    loaded.extend(rest);
+    loaded
+}
+
+fn attach_one(ebpf: &mut Ebpf, hook: &Hook) -> anyhow::Result<()> {
     let program = ebpf
         .program_mut(hook.program)
         .ok_or_else(|| anyhow!("not in the BPF object"))?;
     match hook.kind {
         Kind::BtfTracepoint => {
             let program: &mut BtfTracePoint = program.try_into()?;
-            program.load(hook.hook, btf)?;
             program.attach()?;
         }
         Kind::RawTracepoint => {
             let program: &mut RawTracePoint = program.try_into()?;
-            program.load()?;
             program.attach(hook.hook)?;
         }
         Kind::FunctionExit => {
             let program: &mut FExit = program.try_into()?;
-            program.load(hook.hook, btf)?;
             program.attach()?;
         }
         Kind::CgroupConnect => {
@@ -82,7 +103,6 @@ fn attach_one(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> anyhow::Result<()> {
             let directory =
                 File::open(&root).with_context(|| format!("cannot open {}", root.display()))?;
             let program: &mut CgroupSockAddr = program.try_into()?;
-            program.load()?;
             program.attach(directory, CgroupAttachMode::Single)?;
         }
     }

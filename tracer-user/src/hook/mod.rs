@@ -13,6 +13,7 @@ pub mod listeners;
 mod load;
 mod missed;
 pub mod plan;
+mod program;
 pub mod sweep;
 
 use aya::{Ebpf, maps::MapData};
