@@ -39,9 +39,11 @@ pub(super) fn load_all(
         let workers: Vec<_> = (0..threads)
             .map(|_| scope.spawn(|| load_some(&jobs, btf)))
             .collect();
-        let loaded = workers.into_iter().map(|worker| worker.join());
-        let loaded = loaded.map(|loaded| loaded.unwrap_or_else(|why| panic::resume_unwind(why)));
-        loaded.flatten().collect()
+        let all = workers.into_iter().map(|worker| match worker.join() {
+            Ok(loaded) => loaded,
+            Err(panicked) => panic::resume_unwind(panicked),
+        });
+        all.flatten().collect()
     })
 }
 
