@@ -163,6 +163,7 @@ def kept_one_after_the_other():
 def opened_and_passed(ends):
     """One process opens, and hands the connection to another by SCM_RIGHTS, which has it when it ends."""
     sock, port = listen()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     stay, gone = os.pipe()
 
@@ -194,6 +195,13 @@ def opened_and_passed(ends):
     os.waitpid(opener, 0)
     held = [{"pid": receiver, "comm": "receiver", **own_program()}]
     truth(port, held, pid=opener, comm="opener", **own_program())
+
+
+def closes_unread(connection):
+    """With data under way that its peer will never read."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    connection.sendall(bytes(1 << 19))
+    connection.close()
 
 
 def opened_and_left():
@@ -463,6 +471,7 @@ STORIES = {
     "kept-one-after-the-other": kept_one_after_the_other,
     "opened-and-passed": lambda: opened_and_passed(wait_for_reset),
     "opened-and-aborted": lambda: opened_and_passed(abort),
+    "opened-and-closed": lambda: opened_and_passed(closes_unread),
     "opened-and-left": opened_and_left,
 }
 WITH_ARGUMENT = {

@@ -177,6 +177,7 @@ fn each_story_names_the_right_process() {
         "kept-one-after-the-other",
         "opened-and-passed",
         "opened-and-aborted",
+        "opened-and-closed",
         "opened-and-left",
     ]
     .map(|story| (story, truths(teller(&lab, &[story]))))

@@ -10,7 +10,7 @@ use tracer_ebpf::{
 
 use crate::{
     announce, count,
-    kernel::{layout, read, setting},
+    kernel::{layout, read},
     owner, pending, ring,
     socket::{self, IPPROTO_TCP, state},
     table,
@@ -96,15 +96,15 @@ fn emit(hook: Hook, (sk, attempt_ns): (u64, u64), owner: &Owner, how: u32) {
 }
 
 /// This side begins to close a connection while data is under way that may yet be lost (with `--all`:
-/// any). From here on no descriptor need hold it, so whose it is is remembered where that is not known;
-/// with `--all` it is told where another process had opened it: it was passed on, or inherited.
+/// any). From here on no descriptor need hold it, so whose it is is remembered where that is not known,
+/// and told where another process had opened it: it was passed on, or inherited.
 #[inline(never)]
 pub(crate) fn closes(sk: u64) -> u32 {
     if !socket::is_in_call(sk) || read::<u16>(sk, layout!(sock_protocol)) != IPPROTO_TCP {
         return 0;
     }
     let known = table::any(sk);
-    if known.is_some_and(|entry| setting!(follow_open) == 0 || is_of_current(entry)) {
+    if known.is_some_and(is_of_current) {
         return 0;
     }
     let mut entry = table::NOTHING;
