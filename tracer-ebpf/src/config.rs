@@ -57,6 +57,8 @@ absent_by_default! {
         pub skb_cb,
         /// `tcp_skb_cb.seq`.
         pub tcp_cb_seq,
+        /// `tcp_skb_cb.tcp_gso_segs`, 2 bytes.
+        pub tcp_cb_segs,
         /// `sk_buff.len`.
         pub skb_len,
         /// `sk_buff.tcp_tsorted_anchor`.
@@ -95,6 +97,8 @@ absent_by_default! {
         pub icsk_retransmits,
         /// `inet_connection_sock.icsk_ca_state`: the byte that begins with its 5 bits.
         pub icsk_ca_state,
+        /// `inet_connection_sock.icsk_pending`, 1 byte.
+        pub icsk_pending,
         /// `inet_connection_sock.icsk_rto`, in jiffies.
         pub icsk_rto,
         /// `inet_connection_sock.icsk_user_timeout`, milliseconds.
@@ -127,6 +131,8 @@ absent_by_default! {
         pub tcp_snd_nxt,
         /// `tcp_sock.total_retrans`.
         pub tcp_total_retrans,
+        /// `tcp_sock.undo_marker`.
+        pub tcp_undo_marker,
         /// `tcp_sock.is_mptcp`, 1 byte: the socket is a subflow.
         pub tcp_is_mptcp,
         /// `inet_connection_sock.icsk_ulp_data`: of a subflow, its `mptcp_subflow_context`.
@@ -299,7 +305,7 @@ pub struct Settings {
     pub benign_drops: [u64; 4],
     /// Value of `SKB_DROP_REASON_NO_SOCKET`; [`ABSENT`] where the kernel has none.
     pub no_socket: u32,
-    /// 1: connections that came up are followed to their end (`--all`).
+    /// 1: connections that came up are followed to their end (`--all`), with what they send again.
     pub follow_open: u32,
     /// 1: evidence of connections that are not connecting is emitted too (`--events`).
     pub all_evidence: u32,

@@ -469,6 +469,16 @@ wire! {
         pub isn: u32,
         /// `icsk_ca_state`.
         pub ca_state: u32,
+        /// `icsk_pending`: the timer that is set, or that runs now; 0 in traces of versions that did not
+        /// keep it, as the next ones.
+        pub timer: u32,
+        /// `tcp_sock.undo_marker`: where losses that turn out to be none are to be undone; 0 where no
+        /// congestion is supposed.
+        pub undo_marker: u32,
+        /// Segments that it holds (`tcp_skb_cb.tcp_gso_segs`).
+        pub segments: u32,
+        /// Always 0.
+        pub reserved: u32,
     }
 }
 

@@ -115,6 +115,11 @@ wire! {
         pub head: Head,
         /// The two ends as this host sees them.
         pub tuple: Tuple,
+        /// `tcp_sock.total_retrans`: how often its SYN-ACK was sent again (`tcp_create_openreq_child`,
+        /// `net/ipv4/tcp_minisocks.c`). 0 in traces of versions that did not keep it.
+        pub synack_retransmits: u32,
+        /// Always 0.
+        pub reserved: u32,
     }
 }
 

@@ -5,8 +5,10 @@ pub mod held;
 pub mod inbound;
 mod whose;
 
+use std::fmt::Write as _;
+
 use tracer_ebpf::{
-    event::{Head, Owner, State, Tuple, owner_flag, stream_flag},
+    event::{Head, Owner, Retransmit, State, Tuple, owner_flag, stream_flag},
     tcp_state,
 };
 
@@ -15,14 +17,14 @@ pub use self::whose::process;
 pub(crate) use self::whose::{add_groups, add_identity};
 
 use crate::{
-    attribute::{Attempt, End, Evidence, bytes_received},
+    attribute::{Attempt, End, Evidence, bytes_received, resent_for},
     clock::Clock,
     decode::Event as Seen,
     diagnose::{self, Verdict},
     errno, net,
     record::{
         Connection, Direction, Drop, Endpoint, Event, Failure, Family, Icmp, MatchedBy, Phase,
-        Process, Reset, Severity, Socket, Stream, Tcp, Timing,
+        Process, ResentFor, Reset, Severity, Socket, Stream, Tcp, Timing,
     },
 };
 
@@ -75,6 +77,9 @@ pub fn connection(attempt: &Attempt, outcome: &str, ended: &str, clock: Clock) -
         }
         _ => format!("{subject} {ended} {}", socket.remote),
     };
+    let tcp = tcp(attempt);
+    let again = tcp.as_ref().and_then(Tcp::sent_again);
+    let again = again.map_or_else(String::new, |again| format!("; {again}"));
     Connection {
         id: id(attempt, clock),
         time: clock.utc(attempt.end_ns()),
@@ -82,14 +87,14 @@ pub fn connection(attempt: &Attempt, outcome: &str, ended: &str, clock: Clock) -
         outcome: outcome.to_owned(),
         closed_by: attempt.closed_by(),
         severity: Severity::Info,
-        summary,
+        summary: summary + &again,
         missing: diagnose::whose(attempt),
         matched_by: process.as_ref().map(whose::matched_by),
         process,
         holders: whose::holders(attempt),
         socket,
         timing: timing(attempt, clock),
-        tcp: tcp(attempt),
+        tcp,
     }
 }
 
@@ -226,6 +231,11 @@ fn tcp(attempt: &Attempt) -> Option<Tcp> {
         bytes_received: bytes_received(state),
         // Only there is the oldest number that waits for its acknowledgment the initial one.
         isn: (state.old == tcp_state::SYN_SENT && state.write_seq != 0).then_some(state.isn),
+        // Of an attempt that did not come up it is `retransmits`.
+        resent: attempt
+            .stream()
+            .map(|_| attempt.evidence.resent)
+            .filter(|it| it.sum() > 0),
         stream: attempt.stream().map(stream),
     })
 }
@@ -364,22 +374,26 @@ fn evidence(seen: &Seen) -> Option<Evident> {
         ),
         Seen::Retransmit(again) => (
             "tcp_retransmit_skb",
-            format!(
-                "{} retransmission {}",
-                state_name(again.tuple.state),
-                again.retransmits
-            ),
+            sent_again(again),
             Some(socket(&again.tuple, None)),
             vec![
+                ("class", resent_for(again).map(ResentFor::name).into()),
                 ("err", again.err.into()),
                 ("retransmits", again.retransmits.into()),
+                (
+                    "segments",
+                    (again.segments > 0).then_some(again.segments).into(),
+                ),
             ],
         ),
         Seen::SynackRetransmit(again) => (
             "tcp_retransmit_synack",
             format!("SYN-ACK retransmission {}", again.retransmits),
             Some(socket(&again.tuple, None)),
-            vec![("retransmits", again.retransmits.into())],
+            vec![
+                ("class", ResentFor::SynAck.name().into()),
+                ("retransmits", again.retransmits.into()),
+            ],
         ),
         Seen::ResetSent(reset, reason) => (
             "tcp_send_reset",
@@ -424,6 +438,22 @@ fn evidence(seen: &Seen) -> Option<Evident> {
             vec![("icmp_type", icmp.kind.into()), ("code", icmp.code.into())],
         ),
     })
+}
+
+/// `ESTABLISHED retransmission 1 (RTO)`, `ESTABLISHED retransmission of 3 segments (fast)`: the number is
+/// that of timeouts in a row.
+fn sent_again(again: &Retransmit) -> String {
+    let mut text = format!("{} retransmission", state_name(again.tuple.state));
+    if again.retransmits > 0 {
+        let _ = write!(text, " {}", again.retransmits);
+    }
+    if again.segments > 1 {
+        let _ = write!(text, " of {} segments", again.segments);
+    }
+    if let Some(class) = resent_for(again) {
+        let _ = write!(text, " ({})", class.name());
+    }
+    text
 }
 
 /// A packet's two ends, its source as the local one.

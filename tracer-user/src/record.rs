@@ -13,6 +13,7 @@ mod failure;
 mod incident;
 mod ledger;
 mod process;
+mod resent;
 mod run;
 mod socket;
 
@@ -31,6 +32,7 @@ pub use self::{
     incident::{Incident, IncidentState, Rate},
     ledger::{Forgotten, HookLedger, Ledger},
     process::{Holder, Process, Role},
+    resent::{Resent, ResentFor},
     run::{Degradation, Header, Trailer},
     socket::{Endpoint, Family, Listener, Socket},
 };

@@ -319,6 +319,8 @@ pub(crate) fn came_up(sk: u64) -> u32 {
         unsafe {
             (*event).head = ring::head(kind::CAME_UP, sk, 0);
             socket::tuple(&raw mut (*event).tuple, sk);
+            (*event).synack_retransmits = read(sk, layout!(tcp_total_retrans));
+            (*event).reserved = 0;
         }
     });
     0

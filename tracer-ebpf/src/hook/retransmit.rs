@@ -11,7 +11,7 @@ use super::listener;
 use crate::{
     announce, count, in_vain,
     kernel::{layout, read, setting},
-    pending, ring,
+    owner, pending, ring,
     socket::{self, state},
     stalled, table,
 };
@@ -25,16 +25,19 @@ pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
         if error(&ctx) == 0 {
             in_vain::note(sk, ctx.arg(1));
         }
-        if setting!(all_evidence) == 0 {
+        if !follows() {
             return 0;
         }
     }
     count::hook(Hook::Retransmit, Count::Seen);
-    let Some(attempt_ns) =
-        table::get(sk).map(|entry| announce::attempt(Hook::Retransmit, sk, entry))
-    else {
-        count::hook(Hook::Retransmit, Count::Filtered);
-        return 0;
+    let attempt_ns = match table::get(sk) {
+        Some(entry) => announce::attempt(Hook::Retransmit, sk, entry),
+        // Accepted, or older than the tracer.
+        None if follows() && !owner::is_filtering() => 0,
+        None => {
+            count::hook(Hook::Retransmit, Count::Filtered);
+            return 0;
+        }
     };
     ring::emit::<Retransmit>(Hook::Retransmit, |event| {
         // SAFETY: reserved memory of that size; every field is written.
@@ -46,9 +49,31 @@ pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
             (*event).retransmits = read::<u8>(sk, layout!(icsk_retransmits)) as u32;
             (*event).isn = read(sk, layout!(tcp_snd_una));
             (*event).ca_state = (read::<u8>(sk, layout!(icsk_ca_state)) & 0x1f) as u32;
+            (*event).timer = read::<u8>(sk, layout!(icsk_pending)) as u32;
+            (*event).undo_marker = read(sk, layout!(tcp_undo_marker));
+            (*event).segments = segments(ctx.arg(1));
+            (*event).reserved = 0;
         }
     });
     0
+}
+
+/// Whether what connections that came up send again is told, too.
+#[inline(always)]
+fn follows() -> bool {
+    setting!(all_evidence) != 0 || setting!(follow_open) != 0
+}
+
+/// 0 where that is not known.
+#[inline(always)]
+fn segments(skb: u64) -> u32 {
+    match layout!(tcp_cb_segs) {
+        ABSENT => 0,
+        offset => {
+            let cb = skb.wrapping_add(layout!(skb_cb) as u64);
+            read::<u16>(cb, offset) as u32
+        }
+    }
 }
 
 /// What transmitting returned.

@@ -79,6 +79,7 @@ impl Enrichment {
                     soft_errors: _,
                     retransmits: _,
                     synack_retransmits: _,
+                    resent: _,
                 },
             route,
             nearby,

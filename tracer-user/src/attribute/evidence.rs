@@ -4,12 +4,12 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tracer_ebpf::event::{self, Packet, Tuple, drop_socket};
 
-use super::ruling::Ruling;
+use super::{resent, ruling::Ruling};
 use crate::{
     decode::Place,
     kernel::way::{self, Course},
     net,
-    record::MatchedBy,
+    record::{MatchedBy, Resent},
 };
 
 /// What a packet of a handshake is.
@@ -161,6 +161,8 @@ pub struct Evidence {
     pub retransmits: Vec<event::Retransmit>,
     /// SYN-ACKs that a listener of this host sent again.
     pub synack_retransmits: u32,
+    /// Segments that were sent again, all of them counted by why, as far as they were seen.
+    pub resent: Resent,
 }
 
 /// Kinds of evidence kept of one attempt: more tell nothing new.
@@ -239,6 +241,7 @@ impl Evidence {
     }
 
     pub(super) fn add_retransmit(&mut self, retransmit: event::Retransmit) {
+        resent::count(&mut self.resent, &retransmit);
         if self.retransmits.len() < MAX_KINDS {
             self.retransmits.push(retransmit);
         }

@@ -12,6 +12,7 @@ pub mod listener;
 mod loose;
 mod nearby;
 mod queue;
+mod resent;
 mod ruling;
 mod stream;
 mod tracker;
@@ -24,6 +25,7 @@ pub use self::{
     listener::Counters,
     nearby::{ListenerHolder, Nearby, NearbyListener},
     queue::FullQueue,
+    resent::resent_for,
     ruling::Ruling,
     stream::{bytes_received, direction, never_left},
     tracker::{HOLD_NS, Tracker},

@@ -261,7 +261,7 @@ fn is_on_the_side_of(end: &State, reset: &event::ResetSent) -> bool {
         || (is_late && reset.head.time_ns > began_ns)
 }
 
-fn is_same(a: &Tuple, b: &Tuple) -> bool {
+pub(super) fn is_same(a: &Tuple, b: &Tuple) -> bool {
     (a.local, a.local_port, a.remote, a.remote_port)
         == (b.local, b.local_port, b.remote, b.remote_port)
 }

@@ -22,6 +22,7 @@ use super::{
     evidence::{Evidence, PacketKind},
     flow::FlowEvidence,
     loose::{Loose, LooseEvidence},
+    resent::{self, OfStreams},
     stream::{StreamEvidence, direction},
 };
 use crate::{
@@ -60,6 +61,7 @@ pub struct Tracker {
     identities: LruCache<u32, (u64, Arc<Identity>)>,
     loose: LooseEvidence,
     streams: StreamEvidence,
+    resent: OfStreams,
     flows: FlowEvidence,
     ended: VecDeque<Attempt>,
     losses: VecDeque<Loss>,
@@ -93,6 +95,7 @@ impl Tracker {
             identities: LruCache::new(MAX_PROCESSES),
             loose: LooseEvidence::default(),
             streams: StreamEvidence::default(),
+            resent: OfStreams::default(),
             flows: FlowEvidence::default(),
             ended: VecDeque::new(),
             losses: VecDeque::new(),
@@ -115,11 +118,7 @@ impl Tracker {
                 self.end(state.head.sk, state.head.attempt_ns, End::State(state));
             }
             Event::Unsent(unsent) => self.unsent(unsent),
-            Event::Retransmit(event) => {
-                if let Some(open) = self.attempt(event.head.sk, event.head.attempt_ns) {
-                    open.add_retransmit(event);
-                }
-            }
+            Event::Retransmit(event) => self.retransmit(event),
             Event::ResetReceived(event) => {
                 match self.attempt(event.head.sk, event.head.attempt_ns) {
                     Some(open) => open.add_reset_received(event.head.time_ns),
@@ -139,8 +138,9 @@ impl Tracker {
             Event::ResetSent(event, reason) => self.loose.keep(Loose::ResetSent(event, reason)),
             Event::Holder(event) => self.closed(&event),
             Event::SynackRetransmit(event) => self.loose.keep(Loose::SynackRetransmit(event)),
+            Event::CameUp(event) => self.resent.came_up(&event),
             // Those are for `listener`.
-            Event::Listening(_) | Event::AtListener(..) | Event::CameUp(_) => {}
+            Event::Listening(_) | Event::AtListener(..) => {}
         }
     }
 
@@ -338,7 +338,22 @@ impl Tracker {
 
     fn came_up(&mut self, state: &State) {
         if let Some(open) = self.open.get_mut(&state.head.sk) {
+            let resent = open.evidence.other.resent;
             open.evidence = PendingEvidence::default();
+            // Its SYNs are still its own.
+            open.evidence.other.resent = resent;
+        }
+    }
+
+    fn retransmit(&mut self, event: event::Retransmit) {
+        let (sk, start_ns) = (event.head.sk, event.head.attempt_ns);
+        // Of one without a beginning an earlier one at this address may wait to be judged.
+        if start_ns != 0
+            && let Some(evidence) = self.attempt(sk, start_ns)
+        {
+            evidence.add_retransmit(event);
+        } else {
+            self.resent.add(&event);
         }
     }
 
@@ -447,8 +462,12 @@ impl Tracker {
                 .evidence
                 .add_drop(&drop, &place, MatchedBy::Socket, &tuple);
         }
-        if let Some(stream) = attempt.stream() {
+        let before = attempt.stream().map(|stream| {
             self.streams.ended(stream);
+            self.resent.take(stream)
+        });
+        if let Some(before) = before {
+            resent::add(&mut attempt.evidence.resent, before);
         }
         self.ended.push_back(attempt);
     }

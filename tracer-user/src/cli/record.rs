@@ -52,7 +52,7 @@ pub struct Record {
     /// output. A name that ends with .gz or .zst is compressed
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Connections that succeed too, opened and accepted ones
+    /// Connections that succeed too, opened and accepted ones, with what they sent again
     #[arg(long)]
     pub all: bool,
     /// Each piece of evidence too (retransmission, drop, reset, socket error, ICMP), whatever the

@@ -18,7 +18,7 @@ pub struct Watch {
     /// How to write the records: text, or json (one object a line)
     #[arg(long, value_name = "text|json", default_value = "text", value_parser = value::format)]
     pub format: &'static show::Format,
-    /// Connections that succeed too, opened and accepted ones
+    /// Connections that succeed too, opened and accepted ones, with what they sent again
     #[arg(long)]
     pub all: bool,
     /// Each piece of evidence too, as it happens (retransmission, drop, reset, socket error, ICMP)

@@ -11,7 +11,8 @@ use crate::{
     diagnose::{Verdict, inbound::only_client},
     net,
     record::{
-        Confidence, Drop, Endpoint, Event, Failure, Family, Holder, Listener, Reset, Socket, Timing,
+        Confidence, Drop, Endpoint, Event, Failure, Family, Holder, Listener, ResentFor, Reset,
+        Socket, Timing,
     },
 };
 
@@ -207,6 +208,8 @@ pub fn event(at: &AtListener, reason: Option<&str>, location: Option<&str>, cloc
             format!("dropped at a listener: {}", reason.unwrap_or("no reason")),
         ),
     };
+    let again = (at.what == what::ANSWERED_AGAIN).then(|| ResentFor::SynAck.name());
+    let class = again.map(|class| ("class", class.into()));
     let detail = [
         ("reason", reason.into()),
         ("location", location.into()),
@@ -225,6 +228,7 @@ pub fn event(at: &AtListener, reason: Option<&str>, location: Option<&str>, cloc
         wire: None,
         detail: detail
             .into_iter()
+            .chain(class)
             .map(|(key, value): (&str, serde_json::Value)| (key.to_owned(), value))
             .collect(),
     }

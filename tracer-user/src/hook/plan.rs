@@ -91,8 +91,8 @@ pub const PLAN: &[Hook] = &[
         hook: "tcp_retransmit_skb",
         kind: Kind::RawTracepoint,
         need: Need::IfPossible,
-        tells: "SYNs sent again, and whether they left TCP",
-        without: "when SYNs were sent again is not known",
+        tells: "what is sent again, why, and whether it left TCP",
+        without: "when SYNs were sent again is not known, and of other segments not why",
     },
     Hook {
         program: "tcp_retransmit_synack",

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, MatchedBy, Process, Severity, Socket};
+use super::{Direction, MatchedBy, Process, Resent, Severity, Socket};
 
 /// One connection that did not fail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -89,9 +89,26 @@ pub struct Tcp {
     /// have in common.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isn: Option<u32>,
+    /// Of a connection that had come up: segments that were sent again, by why, as far as that was seen
+    /// and is told: SYNs and SYN-ACKs, and with `--events` or `--all` others. What is missing in
+    /// `retransmits_total` has no class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resent: Option<Resent>,
     /// What else is known of a connection that had come up.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<Stream>,
+}
+
+impl Tcp {
+    /// `3 segments sent again (1 TLP, 2 RTO)`; nothing where none was.
+    #[must_use]
+    pub fn sent_again(&self) -> Option<String> {
+        let total = self.stream?.retransmits_total;
+        let s = if total == 1 { "" } else { "s" };
+        let all = (total > 0).then(|| format!("{total} segment{s} sent again"))?;
+        let classes = self.resent.map(|resent| format!(" ({resent})"));
+        Some(all + &classes.unwrap_or_default())
+    }
 }
 
 /// TCP's own view of a connection that had come up (`struct tcp_sock`, `include/linux/tcp.h`).

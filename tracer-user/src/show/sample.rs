@@ -297,6 +297,7 @@ fn tcp() -> Tcp {
         bytes_sent: 0,
         bytes_received: 0,
         isn: Some(1_234_567),
+        resent: None,
         stream: None,
     }
 }

@@ -30,7 +30,7 @@ use crate::{
     escape::escape,
     record::{
         ClosedBy, Confidence, Connection, Direction, Event, Failure, Incident, IncidentState,
-        Process, Record, Severity, Socket,
+        Process, Record, Severity, Socket, Tcp,
     },
 };
 
@@ -148,6 +148,9 @@ impl Text {
         text.push_str(first);
         if let Some(elapsed_us) = connection.timing.elapsed_us {
             let _ = write!(text, "  {}", elapsed(elapsed_us));
+        }
+        if let Some(again) = connection.tcp.as_ref().and_then(Tcp::sent_again) {
+            let _ = write!(text, "  {again}");
         }
         text.push('\n');
         text

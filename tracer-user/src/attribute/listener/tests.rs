@@ -95,6 +95,7 @@ fn came_up(client: u8) -> Event {
             netns: NETNS,
             ..Tuple::ZERO
         },
+        ..CameUp::ZERO
     })
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     diagnose::words,
-    record::{Drop, Endpoint, HookLedger, Ledger, MatchedBy},
+    record::{Drop, Endpoint, HookLedger, Ledger, MatchedBy, Resent, Stream},
     show::{page::GLUE, sample},
 };
 
@@ -167,6 +167,34 @@ fn a_connection_and_an_event_take_one_line_each() {
         text(&Record::Event(Box::new(sample::event())), false),
         "18:31:02.123 seen kfree_skb  curl[4242] 10.9.0.1:43210 -> 10.9.1.1:443  SYN dropped: \
          NETFILTER_DROP at nft_do_chain, hook output, device eth0  by socket\n"
+    );
+}
+
+#[test]
+fn a_connection_says_what_it_sent_again_and_why() {
+    let mut connection = sample::connection();
+    let tcp = connection.tcp.as_mut().unwrap();
+    tcp.stream = Some(Stream {
+        rto_us: 201_000,
+        cwnd_segments: 10,
+        mss_bytes: 1448,
+        unacked_bytes: 0,
+        unsent_bytes: 0,
+        send_window_bytes: 65_536,
+        retransmits_total: 4,
+        probes: 0,
+        last_sent_ms: 1,
+        last_received_ms: 1,
+    });
+    tcp.resent = Some(Resent {
+        tlp: 1,
+        rto: 2,
+        ..Resent::default()
+    });
+    let shown = text(&Record::Connection(Box::new(connection)), false);
+    assert!(
+        shown.ends_with("  12 ms  4 segments sent again (1 TLP, 2 RTO)\n"),
+        "{shown}"
     );
 }
 
