@@ -234,6 +234,9 @@ fn who_opened_it_is_told_by_tcps_own_counts() {
     // 50 of the 100 bytes are under way.
     (seen.stream.snd_nxt, seen.stream.bytes_acked) = (1050, 51);
     assert_eq!(attribute::direction(&seen), Some(Direction::Outbound));
+    // One more byte, that IP refused to send again.
+    (seen.bytes_sent, seen.retransmits) = (101, 1);
+    assert_eq!(attribute::direction(&seen), None);
     // A kernel that does not count.
     (seen.stream.bytes_acked, seen.bytes_sent) = (0, 0);
     assert_eq!(attribute::direction(&seen), None);
@@ -277,6 +280,27 @@ fn an_accepted_connection_lasts_from_when_it_came_up() {
     let attempt = tracker.due(u64::MAX).remove(0);
     assert_eq!(attempt.direction(), Direction::Inbound);
     assert_eq!((attempt.began_ns(), attempt.elapsed_ns()), (None, Some(7)));
+}
+
+#[test]
+fn what_was_accepted_is_not_taken_for_what_was_opened_at_its_address() {
+    let end_of = |state: State| {
+        let mut tracker = Tracker::new(64);
+        tracker.observe(opened(0));
+        tracker.observe(Event::State(Box::new(state)));
+        tracker.due(u64::MAX).remove(0)
+    };
+    let mut accepted = state(ESTABLISHED, libc::ECONNRESET);
+    accepted.stream.bytes_acked = 100;
+    let found = end_of(accepted);
+    assert_eq!((found.owner, found.began_ns()), (None, None));
+    assert_eq!(found.direction(), Direction::Inbound);
+    // A byte that was sent again makes the counts doubtful: this one may have been opened.
+    accepted.stream.snd_nxt = 1001;
+    accepted.bytes_sent = 101;
+    let found = end_of(accepted);
+    assert_eq!(found.owner.map(|owner| owner.tgid), Some(4242));
+    assert_eq!(found.direction(), Direction::Outbound);
 }
 
 #[test]

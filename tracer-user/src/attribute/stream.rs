@@ -207,7 +207,8 @@ impl StreamEvidence {
 /// Which side opened a connection, from TCP's own counts: the ACK of a SYN counts in `bytes_acked` of
 /// the side that sent it (`tcp_snd_una_update`, `net/ipv4/tcp_input.c`), while an accepted socket
 /// begins behind its SYN-ACK (`tcp_create_openreq_child`, `net/ipv4/tcp_minisocks.c`), and neither
-/// counts in `bytes_sent`. `None` where the counts fit neither, as where the kernel has none.
+/// counts in `bytes_sent`. `None` where the counts fit neither, as where the kernel has none, and where a
+/// byte that IP refused to send again (which `bytes_retrans` leaves out) makes an opened one look accepted.
 #[must_use]
 pub fn direction(state: &State) -> Option<Direction> {
     let stream = &state.stream;
@@ -218,6 +219,7 @@ pub fn direction(state: &State) -> Option<Direction> {
     let sent = state.bytes_sent.checked_sub(state.bytes_retrans)?;
     let numbers = stream.bytes_acked.checked_add(under_way.into())?;
     match numbers.checked_sub(sent.checked_add(fin.into())?)? {
+        0 if stream.total_retrans < state.retransmits => None,
         0 => Some(Direction::Inbound),
         1 => Some(Direction::Outbound),
         _ => None,

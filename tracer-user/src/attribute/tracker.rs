@@ -541,7 +541,10 @@ fn is_of_another(open: &Open, end: &End) -> bool {
     let End::State(state) = end else {
         return false;
     };
-    was_opened_here && tcp_state::is_open(state.old) && direction(state) == Some(Direction::Inbound)
+    // What may have been sent again without success makes the counts doubtful.
+    let is_quiet = state.isn == state.stream.snd_nxt && state.retransmits == 0;
+    let was_accepted = is_quiet && direction(state) == Some(Direction::Inbound);
+    was_opened_here && tcp_state::is_open(state.old) && was_accepted
 }
 
 fn without_beginning(end: End) -> End {
