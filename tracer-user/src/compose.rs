@@ -354,6 +354,8 @@ fn evidence(seen: &Seen) -> Option<Evident> {
         Seen::Listening(_) | Seen::AtListener(..) | Seen::CameUp(_) | Seen::Holder(_) => {
             return None;
         }
+        // What happened at the listener tells the same.
+        Seen::SynackRetransmit(_) => return None,
         Seen::State(state) => (
             "inet_sock_set_state",
             format!("{} -> {}", state_name(state.old), state_name(state.new)),
@@ -384,15 +386,6 @@ fn evidence(seen: &Seen) -> Option<Evident> {
                     "segments",
                     (again.segments > 0).then_some(again.segments).into(),
                 ),
-            ],
-        ),
-        Seen::SynackRetransmit(again) => (
-            "tcp_retransmit_synack",
-            format!("SYN-ACK retransmission {}", again.retransmits),
-            Some(socket(&again.tuple, None)),
-            vec![
-                ("class", ResentFor::SynAck.name().into()),
-                ("retransmits", again.retransmits.into()),
             ],
         ),
         Seen::ResetSent(reset, reason) => (

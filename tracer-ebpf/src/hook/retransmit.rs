@@ -11,7 +11,7 @@ use super::listener;
 use crate::{
     announce, count, in_vain,
     kernel::{layout, read, setting},
-    owner, pending, ring,
+    pending, ring,
     socket::{self, state},
     stalled, table,
 };
@@ -32,8 +32,8 @@ pub(crate) fn tcp_retransmit_skb(ctx: RawTracePointContext) -> i32 {
     count::hook(Hook::Retransmit, Count::Seen);
     let attempt_ns = match table::get(sk) {
         Some(entry) => announce::attempt(Hook::Retransmit, sk, entry),
-        // Accepted, or older than the tracer.
-        None if follows() && !owner::is_filtering() => 0,
+        // Accepted, or older than the tracer: whose it is its end will tell.
+        None if follows() => 0,
         None => {
             count::hook(Hook::Retransmit, Count::Filtered);
             return 0;

@@ -208,8 +208,12 @@ pub fn event(at: &AtListener, reason: Option<&str>, location: Option<&str>, cloc
             format!("dropped at a listener: {}", reason.unwrap_or("no reason")),
         ),
     };
-    let again = (at.what == what::ANSWERED_AGAIN).then(|| ResentFor::SynAck.name());
-    let class = again.map(|class| ("class", class.into()));
+    let again = (at.what == what::ANSWERED_AGAIN).then(|| {
+        [
+            ("class", ResentFor::SynAck.name().into()),
+            ("retransmits", at.retransmits.into()),
+        ]
+    });
     let detail = [
         ("reason", reason.into()),
         ("location", location.into()),
@@ -228,7 +232,7 @@ pub fn event(at: &AtListener, reason: Option<&str>, location: Option<&str>, cloc
         wire: None,
         detail: detail
             .into_iter()
-            .chain(class)
+            .chain(again.into_iter().flatten())
             .map(|(key, value): (&str, serde_json::Value)| (key.to_owned(), value))
             .collect(),
     }

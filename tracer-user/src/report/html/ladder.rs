@@ -283,7 +283,8 @@ fn step(event: &Event, socket: &Socket) -> Raw {
             };
             (Point::At(place), source, Fate::NotKnown)
         }
-        "tcp_retransmit_synack" => (Point::Far, Point::Far, Fate::Here),
+        // The packet is the SYN that is answered again.
+        "tcp_retransmit_synack" => (other.clone(), other, Fate::Here),
         _ => (Point::Own, Point::Own, Fate::Here),
     };
     Raw {

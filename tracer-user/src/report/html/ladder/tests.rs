@@ -79,3 +79,21 @@ fn events_are_drawn_at_their_times() {
     let many = vec![sample::event(); 200];
     assert_eq!(of(&sample::failure(), &many).left_out, 142);
 }
+
+#[test]
+fn who_listens_answers_again() {
+    let failure = sample::failure();
+    let mut event = sample::event();
+    event.hook = "tcp_retransmit_synack".to_owned();
+    event.summary = "SYN-ACK sent again by a listener".to_owned();
+    event.detail.clear();
+    let drawn_at = |event: &Event| drawn(&of(&failure, std::slice::from_ref(event)))[1].0;
+    assert_eq!(drawn_at(&event), 1);
+    // A client's SYN came to the own end.
+    let socket = event.socket.as_mut().unwrap();
+    socket.local = Some(std::mem::replace(
+        &mut socket.remote,
+        failure.socket.local.unwrap(),
+    ));
+    assert_eq!(drawn_at(&event), 0);
+}
