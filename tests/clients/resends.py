@@ -84,7 +84,8 @@ data = f"{'sport' if given.mirror else 'dport'} {given.port} meta length > 500"
 if given.how == "probe":
     lose(f"{data} {ONE}", lambda: resent() >= 1, lambda: send(1))
 elif given.how == "timeout":
-    lose(data, lambda: resent() >= 3, lambda: send(1))
+    # A probe comes first.
+    lose(data, lambda: resent() >= 2, lambda: send(1))
 elif given.how == "fast":
     lose(f"{data} {ONE}", lambda: resent() >= 1, lambda: send(8))
 # All has arrived before it ends.

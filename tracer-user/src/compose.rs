@@ -446,6 +446,9 @@ fn sent_again(again: &Retransmit) -> String {
     if let Some(class) = resent_for(again) {
         let _ = write!(text, " ({})", class.name());
     }
+    if again.err < 0 {
+        let _ = write!(text, ", not sent: {}", errno::name_or_number(-again.err));
+    }
     text
 }
 

@@ -6,10 +6,11 @@ use tracer_ebpf::event::{
 use tracer_user::{
     attribute::{self, Attempt, RouteAnswer, Tracker},
     clock::Clock,
+    compose,
     decode::{Event, Place},
     diagnose::{Outcome, Places, Verdict, diagnose},
     judge::{Judged, judge},
-    record::{ClosedBy, Confidence, Direction, Severity},
+    record::{ClosedBy, Confidence, Direction, Resent, Severity},
 };
 
 const CLOCK: Clock = Clock { offset_ns: 0 };
@@ -18,6 +19,7 @@ const SK: u64 = 0xffff_8881_0000_1000;
 const START_NS: u64 = 1_000_000_000;
 const END_NS: u64 = 9_000_000_000;
 const ESTABLISHED: u32 = 1;
+const SYN_SENT: u32 = 2;
 const FIN_WAIT1: u32 = 4;
 const FIN_WAIT2: u32 = 5;
 const CLOSE_WAIT: u32 = 8;
@@ -733,4 +735,80 @@ fn what_is_under_way_did_leave_this_host() {
         verdict.finding.cause, "user-timeout",
         "no window was waited for"
     );
+}
+
+/// A probe, or a retransmission after a timeout.
+fn again(attempt_ns: u64, of_state: u32, timeouts: u32) -> Event {
+    let mut tuple = state(ESTABLISHED, 0).tuple;
+    tuple.state = of_state;
+    Event::Retransmit(event::Retransmit {
+        head: head(kind::RETRANSMIT, END_NS - 1, attempt_ns),
+        tuple,
+        retransmits: timeouts,
+        ca_state: if timeouts > 0 { 4 } else { 0 },
+        timer: if timeouts > 0 { 0 } else { 5 },
+        segments: 1,
+        ..event::Retransmit::ZERO
+    })
+}
+
+#[test]
+fn what_is_sent_again_is_counted_whoever_opened_it() {
+    // Who closes an accepted connection becomes known while it still sends.
+    let mut accepted = state(LAST_ACK, 0);
+    accepted.failure = 0;
+    accepted.stream.total_retrans = 2;
+    let mut tracker = Tracker::new(64);
+    tracker.observe(again(0, ESTABLISHED, 0));
+    tracker.observe(opened(owner_flag::HELD_IT));
+    tracker.observe(again(START_NS, LAST_ACK, 1));
+    tracker.observe(Event::State(Box::new(accepted)));
+    // One that is accepted at the same address right after.
+    tracker.observe(again(0, ESTABLISHED, 0));
+    let attempt = tracker.due(u64::MAX).remove(0);
+    let counted = Resent {
+        tlp: 1,
+        rto: 1,
+        ..Resent::default()
+    };
+    assert_eq!(attempt.evidence.resent, counted);
+
+    // The SYN of one that was opened here.
+    let mut tracker = Tracker::new(64);
+    tracker.observe(opened(0));
+    tracker.observe(again(START_NS, SYN_SENT, 1));
+    let mut up = state(SYN_SENT, 0);
+    up.new = ESTABLISHED;
+    tracker.observe(Event::State(Box::new(up)));
+    let mut over = state(FIN_WAIT2, 0);
+    over.failure = 0;
+    // Its SYN and its FIN count, too.
+    (over.stream.bytes_acked, over.stream.total_retrans) = (102, 1);
+    tracker.observe(Event::State(Box::new(over)));
+    let attempt = tracker.due(u64::MAX).remove(0);
+    assert_eq!(
+        (attempt.evidence.resent.syn, attempt.evidence.resent.sum()),
+        (1, 1)
+    );
+    assert!(attempt.evidence.retransmits.is_empty());
+}
+
+#[test]
+fn what_was_not_sent_again_after_all_is_told_so() {
+    let Event::Retransmit(mut refused) = again(START_NS, ESTABLISHED, 3) else {
+        unreachable!()
+    };
+    for (err, segments, told) in [
+        (0, 1, "ESTABLISHED retransmission 3 (RTO)"),
+        (0, 4, "ESTABLISHED retransmission 3 of 4 segments (RTO)"),
+        (
+            -libc::EPERM,
+            1,
+            "ESTABLISHED retransmission 3 (RTO), not sent: EPERM",
+        ),
+    ] {
+        (refused.err, refused.segments) = (err, segments);
+        let event = compose::event(&Event::Retransmit(refused), None, CLOCK).unwrap();
+        assert_eq!(event.summary, told);
+    }
 }

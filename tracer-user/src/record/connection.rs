@@ -77,7 +77,7 @@ pub struct Timing {
 pub struct Tcp {
     /// State before it ended, as in RFC 9293 (`SYN_SENT`).
     pub state: String,
-    /// Retransmissions in a row without an answer (`icsk_retransmits`).
+    /// Retransmission timeouts in a row without an answer (`icsk_retransmits`).
     pub retransmits: u32,
     /// Smoothed round-trip time, microseconds; 0 where none was measured.
     pub srtt_us: u32,
@@ -126,7 +126,7 @@ pub struct Stream {
     pub unsent_bytes: u32,
     /// What the peer was ready to take, bytes (`snd_wnd`).
     pub send_window_bytes: u32,
-    /// Segments sent again since it began (`total_retrans`).
+    /// Segments sent again since it began (`total_retrans`), SYNs and SYN-ACKs among them.
     pub retransmits_total: u32,
     /// Probes without an answer: of a closed window, or of keepalive (`icsk_probes_out`).
     pub probes: u32,
