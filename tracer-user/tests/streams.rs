@@ -239,6 +239,9 @@ fn who_opened_it_is_told_by_tcps_own_counts() {
     // One more byte, that IP refused to send again.
     (seen.bytes_sent, seen.retransmits) = (101, 1);
     assert_eq!(attribute::direction(&seen), None);
+    // One more byte, that it refused at first and that waits.
+    (seen.write_seq, seen.retransmits) = (1051, 0);
+    assert_eq!(attribute::direction(&seen), None);
     // A kernel that does not count.
     (seen.stream.bytes_acked, seen.bytes_sent) = (0, 0);
     assert_eq!(attribute::direction(&seen), None);
@@ -298,7 +301,7 @@ fn what_was_accepted_is_not_taken_for_what_was_opened_at_its_address() {
     assert_eq!((found.owner, found.began_ns()), (None, None));
     assert_eq!(found.direction(), Direction::Inbound);
     // A byte that was sent again makes the counts doubtful: this one may have been opened.
-    accepted.stream.snd_nxt = 1001;
+    (accepted.stream.snd_nxt, accepted.write_seq) = (1001, 1001);
     accepted.bytes_sent = 101;
     let found = end_of(accepted);
     assert_eq!(found.owner.map(|owner| owner.tgid), Some(4242));

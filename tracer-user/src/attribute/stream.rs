@@ -207,8 +207,8 @@ impl StreamEvidence {
 /// Which side opened a connection, from TCP's own counts: the ACK of a SYN counts in `bytes_acked` of
 /// the side that sent it (`tcp_snd_una_update`, `net/ipv4/tcp_input.c`), while an accepted socket
 /// begins behind its SYN-ACK (`tcp_create_openreq_child`, `net/ipv4/tcp_minisocks.c`), and neither
-/// counts in `bytes_sent`. `None` where the counts fit neither, as where the kernel has none, and where a
-/// byte that IP refused to send again (which `bytes_retrans` leaves out) makes an opened one look accepted.
+/// counts in `bytes_sent`. `None` where the counts fit neither, as where the kernel has none, and where they
+/// may hold a byte more than was sent, which makes an opened one look accepted ([`may_be_refused`]).
 #[must_use]
 pub fn direction(state: &State) -> Option<Direction> {
     let stream = &state.stream;
@@ -219,11 +219,20 @@ pub fn direction(state: &State) -> Option<Direction> {
     let sent = state.bytes_sent.checked_sub(state.bytes_retrans)?;
     let numbers = stream.bytes_acked.checked_add(under_way.into())?;
     match numbers.checked_sub(sent.checked_add(fin.into())?)? {
-        0 if stream.total_retrans < state.retransmits => None,
+        0 if may_be_refused(state) => None,
         0 => Some(Direction::Inbound),
         1 => Some(Direction::Outbound),
         _ => None,
     }
+}
+
+/// Whether IP may have refused a single byte that TCP had for it, and counted (`__tcp_transmit_skb`,
+/// `net/ipv4/tcp_output.c`): one that waits still, or one that was to be sent again, which
+/// `bytes_retrans` and `total_retrans` leave out.
+fn may_be_refused(state: &State) -> bool {
+    // Its FIN may wait behind it.
+    let waits = matches!(state.write_seq.wrapping_sub(state.stream.snd_nxt), 1 | 2);
+    waits || state.stream.total_retrans < state.retransmits
 }
 
 /// Bytes of data that were received: TCP counts the peer's FIN, too (`tcp_rcv_nxt_update`,

@@ -542,7 +542,7 @@ fn is_of_another(open: &Open, end: &End) -> bool {
         return false;
     };
     // What may have been sent again without success makes the counts doubtful.
-    let is_quiet = state.isn == state.stream.snd_nxt && state.retransmits == 0;
+    let is_quiet = state.isn == state.write_seq && state.retransmits == 0;
     let was_accepted = is_quiet && direction(state) == Some(Direction::Inbound);
     was_opened_here && tcp_state::is_open(state.old) && was_accepted
 }
