@@ -38,6 +38,12 @@ class Pair:
         both = f"tcp sport {near} tcp dport {far} drop; tcp sport {far} tcp dport {near} drop"
         nft(f"table inet ends{far} {{ chain i {{ type filter hook input priority 0; {both}; }}; }}")
 
+    def refuse(self):
+        """Its own side does not let go what it sends."""
+        near, far = self.ports
+        own = f"tcp sport {near} tcp dport {far} drop"
+        nft(f"table inet ends{far} {{ chain o {{ type filter hook output priority 0; {own}; }}; }}")
+
     def mend(self):
         nft(f"delete table inet ends{self.ports[1]}")
 
@@ -129,6 +135,17 @@ def lost_for_a_while(pair):
     pair.far.recv(9999)
 
 
+def refused_for_a_while(pair):
+    pair.talk()
+    pair.refuse()
+    pair.near.sendall(b"x")
+    time.sleep(0.7)
+    pair.mend()
+    pair.far.recv(1)
+    pair.near.close()
+    pair.far.recv(1)
+
+
 # Those that do not.
 
 def reset(pair):
@@ -152,6 +169,14 @@ def closed_unread(pair):
 def silence(pair):
     pair.limit(1000)
     pair.cut()
+    pair.near.sendall(b"x")
+    time.sleep(2.5)
+    pair.mend()
+
+
+def refused(pair):
+    pair.limit(1000)
+    pair.refuse()
     pair.near.sendall(b"x")
     time.sleep(2.5)
     pair.mend()
@@ -187,8 +212,8 @@ def unread(pair):
 
 
 ENDS = [closed_first, closed_last, half_closed, closed_with_data, reset_after_close, reset_when_half_closed,
-        never_closed_there, last_word_lost, lost_for_a_while, reset, reset_taken, closed_unread, silence, silence_told,
-        silence_when_closed, idle, unread]
+        never_closed_there, last_word_lost, lost_for_a_while, refused_for_a_while, refused, reset, reset_taken,
+        closed_unread, silence, silence_told, silence_when_closed, idle, unread]
 
 
 def end(way, pair):

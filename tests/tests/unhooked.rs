@@ -37,6 +37,7 @@ struct End {
 const TOLD: &[(&str, &str)] = &[
     ("closed_unread", "reset-by-local"),
     ("idle", "keepalive-timeout"),
+    ("refused", "firewall-drop"),
     ("reset", "reset-by-peer"),
     ("reset_taken", "reset-by-peer"),
     ("silence", "user-timeout"),
@@ -121,6 +122,7 @@ const BOTH: &[&str] = &["inet_sock_set_state", "inet_sk_error_report"];
 const TOLD_WITHOUT_RSTS: &[(&str, &str)] = &[
     ("closed_unread", "unknown"),
     ("idle", "keepalive-timeout"),
+    ("refused", "firewall-drop"),
     ("reset", "reset-by-peer"),
     ("reset_taken", "unknown"),
     ("silence", "user-timeout"),

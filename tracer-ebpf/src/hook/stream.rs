@@ -64,10 +64,8 @@ fn shows_failure(sk: u64, was_open: bool) -> bool {
     let written: u32 = read(sk, layout!(tcp_write_seq));
     let acked: u32 = read(sk, layout!(tcp_snd_una));
     match written.wrapping_sub(acked) {
-        // What its application has closed before gets no error, nor loses anything by one.
-        0 => was_open && is_without_fin(sk, 0),
-        // Its FIN alone takes nothing away from anybody.
-        1 => is_without_fin(sk, 1),
+        // Its FIN alone takes nothing away from anybody, nor does an error from who has closed it.
+        under_way @ 0..=1 => was_open && is_without_fin(sk, under_way),
         _ => true,
     }
 }
@@ -76,7 +74,7 @@ fn shows_failure(sk: u64, was_open: bool) -> bool {
 /// closed the connection. By TCP's own counts: `bytes_acked` has the SYN of who sent it, and the FIN, and
 /// `bytes_sent` neither. Where who opened it is not known, one number too many may be either.
 #[inline(always)]
-fn is_without_fin(sk: u64, under_way: u64) -> bool {
+fn is_without_fin(sk: u64, under_way: u32) -> bool {
     if layout!(tcp_bytes_acked) == ABSENT || layout!(tcp_bytes_sent) == ABSENT {
         return false;
     }
@@ -84,8 +82,10 @@ fn is_without_fin(sk: u64, under_way: u64) -> bool {
     let sent: u64 = read(sk, layout!(tcp_bytes_sent));
     let again: u64 = read(sk, layout!(tcp_bytes_retrans));
     let opened_here = table::get(sk).is_some_and(|entry| !holder::is_held(entry));
-    let counted = acked.wrapping_add(under_way).wrapping_add(again);
-    counted.wrapping_sub(sent) == opened_here as u64
+    let counted = acked.wrapping_add(under_way as u64).wrapping_add(again);
+    let beside_data = counted.wrapping_sub(sent) as i64 - opened_here as i64;
+    // Each time that IP refuses a byte, it counts as sent.
+    beside_data == 0 || (under_way == 1 && beside_data < 0)
 }
 
 /// Half-closed ones are not told apart.
