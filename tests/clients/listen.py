@@ -18,6 +18,7 @@ def arguments():
     parser.add_argument("--hold", action="store_true", help="keep each connection open")
     parser.add_argument("--backlog", type=int, default=4096)
     parser.add_argument("--stuck", action="store_true", help="never accept")
+    parser.add_argument("--shared", action="store_true", help="SO_REUSEPORT: others may listen there")
     parser.add_argument("--md5", help="demand a TCP-MD5 signature of this address")
     return parser.parse_args()
 
@@ -30,6 +31,8 @@ def main():
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, args.on is not None)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if args.shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     sock.bind((address, args.port))
     if args.md5:
         md5.sign(sock, args.md5, b"secret")

@@ -264,9 +264,7 @@ fn refusals(
     );
     let cookies = listener.is_some_and(|it| it.cookies.is_some()) == wanted.cookies;
     findings.check(cookies, "cookies", wanted.cookies, format!("{listener:?}"));
-    let pid = process.map(|process| process.pid);
-    let right = pid.is_some_and(|pid| story.daemons.contains(&pid))
-        && process.is_some_and(|it| it.comm == "python3" && it.role == Some(Role::Listener));
+    whose(findings, wanted, story, failure);
     let justified = failure.matched_by == process.map(|_| MatchedBy::Listener);
     let got = format!("{:?}", failure.matched_by);
     findings.check(
@@ -275,14 +273,44 @@ fn refusals(
         "by the listener",
         got,
     );
-    let daemons = format!("{:?}, a listener", story.daemons);
-    findings.check(right, "process", daemons, format!("{process:?}"));
     let remote = &socket.remote;
     let client = lab.address(Place::Client, scenario.family);
     let right = remote.addr == client || (remote.addr.is_unspecified() && remote.port.is_none());
     findings.check(right, "remote", client, format!("{remote:?}"));
     let told = !failure.summary.is_empty() && !failure.why.is_empty() && !failure.fix.is_empty();
     findings.check(told, "summary, why and fix", "said", &failure.summary);
+    if !wanted.rule.is_empty() {
+        rule(findings, wanted.rule, failure);
+    }
+}
+
+/// Whose the listener is; where it is one of several processes' that nothing tells apart, all of them.
+fn whose(findings: &mut Findings, wanted: &Inbound, story: &Story, failure: &Failure) {
+    let process = failure.process.as_ref();
+    let listener = failure.listener.as_ref();
+    let mut holders: Vec<u32> = listener
+        .iter()
+        .flat_map(|it| &it.holders)
+        .map(|it| it.pid)
+        .collect();
+    let (daemons, right) = if wanted.one_of > 0 {
+        let mut daemons = story.daemons.clone();
+        daemons.truncate(wanted.one_of);
+        daemons.sort_unstable();
+        holders.sort_unstable();
+        let count = format!("{} processes", wanted.one_of);
+        let said = failure.missing.iter().any(|it| it.contains(&count));
+        let right = process.is_none() && holders == daemons && said;
+        (format!("nobody, holders {daemons:?}"), right)
+    } else {
+        let right = process.is_some_and(|it| {
+            let named = it.comm == "python3" && it.role == Some(Role::Listener);
+            named && story.daemons.contains(&it.pid)
+        });
+        (format!("{:?}, a listener", story.daemons), right)
+    };
+    let got = format!("{process:?}, holders {holders:?}, {:?}", failure.missing);
+    findings.check(right, "process", daemons, got);
 }
 
 /// What tcpwhy said: exactly the failures there were, each of them right, and nobody else's.

@@ -27,6 +27,10 @@ absent_by_default! {
         pub sock_family,
         /// `sock_common.skc_state`.
         pub sock_state,
+        /// `sock_common.skc_ipv6only`: the byte that has the bit.
+        pub sock_ipv6only,
+        /// Which bit that is, the lowest being 0.
+        pub sock_ipv6only_bit,
         /// `sock_common.skc_daddr`.
         pub sock_daddr,
         /// `sock_common.skc_rcv_saddr`.

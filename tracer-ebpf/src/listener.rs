@@ -40,9 +40,17 @@ wire! {
         pub drops: u32,
         /// TCP state (`include/net/tcp_states.h`); 0 where the socket is gone.
         pub state: u32,
-        /// Always 0.
-        pub reserved: u32,
+        /// Of an IPv6 listener one of [`flag`]; 0 where it is not known. Of others it means nothing.
+        pub flags: u32,
     }
+}
+
+/// Which families an IPv6 listener takes.
+pub mod flag {
+    /// `IPV6_V6ONLY`: IPv6 alone.
+    pub const IPV6_ONLY: u32 = 1;
+    /// IPv4 as well.
+    pub const BOTH_FAMILIES: u32 = IPV6_ONLY + 1;
 }
 
 /// How a listener came to be known.

@@ -17,7 +17,7 @@ pub use self::whose::process;
 pub(crate) use self::whose::{add_groups, add_identity};
 
 use crate::{
-    attribute::{Attempt, End, Evidence, bytes_received, resent_for},
+    attribute::{Attempt, End, Evidence, SeenDrop, bytes_received, resent_for},
     clock::Clock,
     decode::Event as Seen,
     diagnose::{self, Verdict},
@@ -257,7 +257,11 @@ fn stream(state: &State) -> Stream {
 }
 
 fn drops(evidence: &Evidence) -> Vec<Drop> {
-    let one = |seen: &crate::attribute::SeenDrop| Drop {
+    evidence.drops.iter().map(drop).collect()
+}
+
+fn drop(seen: &SeenDrop) -> Drop {
+    Drop {
         reason: seen.place.reason.as_deref().map(str::to_owned),
         location: seen.place.location.as_deref().map(str::to_owned),
         hook: seen.place.hook.map(str::to_owned),
@@ -272,8 +276,7 @@ fn drops(evidence: &Evidence) -> Vec<Drop> {
             .ruling
             .as_ref()
             .map_or_else(Vec::new, |ruling| ruling.candidates.clone()),
-    };
-    evidence.drops.iter().map(one).collect()
+    }
 }
 
 fn resets(attempt: &Attempt) -> Vec<Reset> {

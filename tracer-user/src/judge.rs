@@ -46,13 +46,20 @@ fn had(attempt: &Attempt) -> &'static str {
 /// Judges what a listener turned away.
 #[must_use]
 pub fn turned_away(
-    refusals: &Refusals,
+    mut refusals: Refusals,
     circumstances: Circumstances,
     places: &Places,
     clock: Clock,
 ) -> Failure {
-    let Circumstances { held, lost } = circumstances;
-    let mut verdict = diagnose::inbound::diagnose(refusals, places);
+    let Circumstances {
+        held,
+        lost,
+        rulings,
+    } = circumstances;
+    for (barred, ruling) in refusals.barred.iter_mut().zip(rulings) {
+        barred.seen.ruling = Some(ruling);
+    }
+    let mut verdict = diagnose::inbound::diagnose(&refusals, places);
     compose::inbound::doubt(&mut verdict, lost);
-    compose::inbound::failure(refusals, &verdict, held, lost, clock)
+    compose::inbound::failure(&refusals, &verdict, held, lost, clock)
 }

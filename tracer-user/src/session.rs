@@ -337,9 +337,12 @@ impl Session {
     ) -> anyhow::Result<()> {
         self.show_looks(show)?;
         let holders = &mut self.sockets.holders;
-        let due = self.inbound.due(now_ns, &self.tracker, holders);
-        for (refusals, _) in &due {
+        let mut due = self.inbound.due(now_ns, &self.tracker, holders);
+        let barred = due.iter().flat_map(|(refusals, _)| &refusals.barred);
+        self.firewalls.read_for(barred);
+        for (refusals, circumstances) in &mut due {
             self.ways.of_netns(refusals.listener.netns);
+            circumstances.rulings = self.firewalls.judge_barred(&refusals.barred);
         }
         if self.wanted.replay {
             self.script
@@ -349,7 +352,7 @@ impl Session {
         }
         for (refusals, circumstances) in due {
             let failure =
-                judge::turned_away(&refusals, circumstances, self.ways.places(), self.clock);
+                judge::turned_away(refusals, circumstances, self.ways.places(), self.clock);
             self.book.turned_away(&failure);
             show(Record::Failure(Box::new(failure)))?;
         }

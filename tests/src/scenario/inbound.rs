@@ -133,14 +133,15 @@ fn queues() -> Vec<Row> {
 /// A firewall of the server's keeps strangers from its listener: SYNs made by hand are of no client that
 /// this host knows.
 fn barred() -> Vec<Row> {
-    let strangers = |name, about, hook, rule| {
+    let kept = |name, about, hook, rule| {
         row("-", name, about)
             .on(Server, "echo 1 > /proc/sys/net/ipv4/tcp_synack_retries")
             .nft(Server, hook, rule)
-            .daemon(Server, "listen.py 8080")
             .client("syn.py $s 8080 --count 3", ("s", 8080))
             .only_inbound()
     };
+    let strangers =
+        |name, about, hook, rule| kept(name, about, hook, rule).daemon(Server, "listen.py 8080");
     vec![
         strangers(
             "strangers-dropped",
@@ -148,15 +149,24 @@ fn barred() -> Vec<Row> {
             "input",
             "tcp dport 8080 drop",
         )
-        .turns_away("firewall-drop", Exactly(3), Likely),
+        .turns_away("firewall-drop", Exactly(3), Likely)
+        .by_its_rule("tcp dport 8080 drop"),
+        strangers(
+            "strangers-reset",
+            "the server's firewall answers SYNs with a RST: its rules tell",
+            "input",
+            "tcp dport 8080 reject with tcp reset",
+        )
+        .turns_away("firewall-reject", Exactly(3), Likely)
+        .by_its_rule("*reject*"),
         strangers(
             "strangers-rejected",
             "the server's firewall rejects SYNs on INPUT",
             "input",
-            "tcp dport 8080 reject with icmp admin-prohibited",
+            "tcp dport 8080 reject with icmpx admin-prohibited",
         )
-        .v4()
-        .turns_away("firewall-reject", Exactly(3), Likely),
+        .turns_away("firewall-reject", Exactly(3), Likely)
+        .by_its_rule("*reject*"),
         strangers(
             "answers-dropped",
             "the server's firewall drops SYN-ACKs on OUTPUT, each of them twice",
@@ -164,6 +174,37 @@ fn barred() -> Vec<Row> {
             "tcp sport 8080 tcp flags syn,ack / syn,ack drop",
         )
         .turns_away("firewall-drop", Exactly(6), Likely),
+        kept(
+            "strangers-of-several",
+            "three processes listen there: a SYN would have gone to one of them",
+            "input",
+            "tcp dport 8080 drop",
+        )
+        .daemon(Server, "listen.py 8080 --shared")
+        .daemon(Server, "listen.py 8080 --shared")
+        .daemon(Server, "listen.py 8080 --shared")
+        .turns_away("firewall-drop", Exactly(3), Likely)
+        .at_one_of(3),
+        row(
+            "-",
+            "last-acks-dropped",
+            "the server's firewall lets SYNs in, and drops what acknowledges its SYN-ACKs",
+        )
+        .on(Server, "echo 1 > /proc/sys/net/ipv4/tcp_synack_retries")
+        .nft(Client, "output", NO_RST)
+        .nft(
+            Server,
+            "input",
+            "tcp dport 8080 tcp flags & (syn | ack) == ack drop",
+        )
+        .daemon(Server, "listen.py 8080")
+        .client(
+            "syn.py $s 8080 --count 3 --acknowledge --wait 5",
+            ("s", 8080),
+        )
+        .only_inbound()
+        .turns_away("firewall-drop", Exactly(3), Likely)
+        .by_its_rule("*ack drop"),
     ]
 }
 

@@ -118,6 +118,12 @@ pub struct Inbound {
     pub sure: Sure,
     /// A drop reason that must be among the evidence; empty where there is none.
     pub reason: &'static str,
+    /// The one rule of a firewall that dropped them, as in [`Row::by_rule`]; empty where none need be
+    /// named.
+    pub rule: &'static str,
+    /// Processes that listen there, each on a socket of its own, so that none is named: a SYN would have
+    /// gone to one of them. 0 where it is one.
+    pub one_of: usize,
 }
 
 /// What must be said of the connection that the server accepted.
@@ -375,6 +381,8 @@ impl Row {
             cookies: false,
             sure,
             reason: "",
+            rule: "",
+            one_of: 0,
         });
         self
     }
@@ -391,6 +399,22 @@ impl Row {
     pub(super) fn by_reason(mut self, reason: &'static str) -> Self {
         if let Some(last) = self.inbound.last_mut() {
             last.reason = reason;
+        }
+        self
+    }
+
+    /// This rule of the server's firewall dropped them.
+    pub(super) fn by_its_rule(mut self, rule: &'static str) -> Self {
+        if let Some(last) = self.inbound.last_mut() {
+            last.rule = rule;
+        }
+        self
+    }
+
+    /// So many processes listen there, and none is named.
+    pub(super) fn at_one_of(mut self, processes: usize) -> Self {
+        if let Some(last) = self.inbound.last_mut() {
+            last.one_of = processes;
         }
         self
     }

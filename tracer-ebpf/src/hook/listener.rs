@@ -8,10 +8,11 @@ use aya_ebpf::{
     programs::RawTracePointContext,
 };
 use tracer_ebpf::{
+    config::ABSENT,
     counter::{Count, Hook},
     event::{Owner, Packet, tcp_flag},
     listener::{
-        AtListener, CameUp, CountKey, LOOKS, Listener, Listening,
+        AtListener, CameUp, CountKey, LOOKS, Listener, Listening, flag,
         how::{BEGAN, ENDED, FOUND},
         kind,
         what::{ANSWERED_AGAIN, DROPPED, RESET},
@@ -24,6 +25,7 @@ use crate::{
     kernel::{layout, read, setting},
     owner, pending, ring,
     socket::{self, IPPROTO_TCP, state},
+    stalled,
 };
 
 /// Exact counts of what happened at each listener.
@@ -70,8 +72,18 @@ unsafe fn describe(to: *mut Listener, sk: u64) {
         (*to).syn_queue = read(sk, layout!(icsk_accept_queue_len));
         (*to).drops = read(sk, layout!(sock_drops));
         (*to).state = socket::tcp_state(sk);
-        (*to).reserved = 0;
+        (*to).flags = families(sk);
     }
+}
+
+/// What an IPv6 listener takes, as [`flag`] has it. Computed: each choice is one more path to verify.
+#[inline(always)]
+fn families(sk: u64) -> u32 {
+    if layout!(sock_ipv6only) == ABSENT {
+        return 0;
+    }
+    let byte = read::<u8>(sk, layout!(sock_ipv6only)) as u32;
+    flag::BOTH_FAMILIES - (byte >> layout!(sock_ipv6only_bit) & 1)
 }
 
 /// `listen()`, in its caller's context.
@@ -152,6 +164,7 @@ pub(crate) fn answered_again(sk: u64, request: u64) -> u32 {
     let now_ns = ring::now_ns();
     remember(slot(&packet.source, packet.source_port), now_ns);
     remember(SLOTS, now_ns);
+    stalled::note_answer_to(&packet);
     let seen = Seen {
         hook: Hook::SynackRetransmit,
         what: ANSWERED_AGAIN,

@@ -179,16 +179,12 @@ impl Evidence {
         tuple: &Tuple,
     ) {
         let seen = describe_drop(drop, place, matched_by, tuple);
-        if let Some(other) = self
+        let same = self
             .drops
             .iter_mut()
-            .find(|other| is_same_kind(other, &seen))
-        {
-            other.count += 1;
-            other.last_ns = other.last_ns.max(seen.last_ns);
-            if other.at_ns.len() < MAX_TIMES {
-                other.at_ns.push(seen.last_ns);
-            }
+            .find(|other| is_same_kind(other, &seen));
+        if let Some(other) = same {
+            other.add(&seen);
         } else if self.drops.len() < MAX_KINDS {
             self.drops.push(seen);
         }
@@ -248,6 +244,35 @@ impl Evidence {
     }
 }
 
+impl SeenDrop {
+    /// A packet between a listener, which is the tuple's own end, and its client that a firewall dropped.
+    pub(super) fn at_listener(
+        drop: &event::Drop,
+        place: &Place,
+        tuple: &Tuple,
+        incoming: bool,
+    ) -> Self {
+        Self {
+            // What connection tracking holds is another number each time.
+            place: Place {
+                conntrack: None,
+                ..place.clone()
+            },
+            incoming,
+            translated: None,
+            ..describe_drop(drop, place, MatchedBy::Tuple, tuple)
+        }
+    }
+
+    /// Others of the same kind.
+    pub(super) fn add(&mut self, others: &Self) {
+        self.count += others.count;
+        self.last_ns = self.last_ns.max(others.last_ns);
+        let left = MAX_TIMES.saturating_sub(self.at_ns.len());
+        self.at_ns.extend(others.at_ns.iter().take(left));
+    }
+}
+
 /// True for a device that was down, or had no carrier.
 #[must_use]
 pub fn is_down(path: &event::Path) -> bool {
@@ -255,7 +280,8 @@ pub fn is_down(path: &event::Path) -> bool {
         && (path.flags & event::device::UP == 0 || path.link_state & event::device::NO_CARRIER != 0)
 }
 
-fn is_same_kind(a: &SeenDrop, b: &SeenDrop) -> bool {
+/// They were dropped in the same way, at the same place.
+pub(super) fn is_same_kind(a: &SeenDrop, b: &SeenDrop) -> bool {
     a.place == b.place
         && a.packet == b.packet
         && a.way == b.way

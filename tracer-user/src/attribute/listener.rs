@@ -4,6 +4,7 @@
 //! Most of what a full queue turns away is seen by no hook: it shows in the listener's own count of
 //! drops, looked at every second, and in what its network namespace counts.
 
+mod acks;
 mod barred;
 mod closeness;
 mod form;
@@ -25,7 +26,9 @@ use tracer_ebpf::{
 };
 
 use self::{
-    barred::{Barred, Stranger},
+    acks::Acks,
+    barred::{Stranger, Waiting},
+    closeness::Closeness,
     look::Namespace,
     refusals::Incident,
     requests::Requests,
@@ -33,9 +36,13 @@ use self::{
 pub use self::{
     closeness::closeness,
     look::{Counters, Look},
-    refusals::{Client, Dropped, Kind, Refusals},
+    refusals::{Barred, Beside, Client, Dropped, Kind, Refusals, Sample},
 };
-use crate::{attribute::FullQueue, decode::Event, net};
+use crate::{
+    attribute::{FullQueue, PacketKind},
+    decode::Event,
+    net,
+};
 
 /// The first record waits so long for evidence that belongs to it.
 pub const GATHER_NS: u64 = 20_000_000;
@@ -90,7 +97,8 @@ pub struct Listeners {
     namespaces: HashMap<u32, Namespace>,
     incidents: HashMap<(u64, Kind), Incident>,
     requests: Requests,
-    barred: Barred,
+    barred: Waiting,
+    acks: Acks,
     known_only: bool,
     look_wanted: bool,
     /// Listeners that were not watched since there were too many.
@@ -113,6 +121,7 @@ impl Listeners {
             self.bar(stranger);
         }
         match event {
+            Event::Drop(drop, place) if !self.requests.is_empty() => self.acks.keep(drop, place),
             Event::Listening(listening) if listening.how == how::ENDED => self.ended(listening),
             Event::Listening(listening) => self.begin(listening),
             Event::AtListener(at, reason, location) => {
@@ -152,7 +161,7 @@ impl Listeners {
     /// Requests that had to go before it was known what became of them.
     #[must_use]
     pub fn forgotten(&self) -> u64 {
-        self.requests.forgotten + self.barred.forgotten
+        self.requests.forgotten + self.barred.forgotten + self.acks.forgotten
     }
 
     /// Listeners that turned packets away since a queue was full, within a span of time, and that may
@@ -162,8 +171,7 @@ impl Listeners {
         let found = self.incidents.iter().filter_map(|((sk, kind), incident)| {
             let known = self.watched.get(sk)?;
             let local = known.local();
-            let takes = local.port() == remote.port()
-                && (local.ip() == remote.ip() || local.ip().is_unspecified());
+            let close = known.closeness(remote)?;
             let by_backlog = *kind == Kind::SynBacklog;
             let syn_queue = by_backlog || *kind == Kind::SynQueue;
             let queue = syn_queue || *kind == Kind::AcceptQueue;
@@ -181,9 +189,17 @@ impl Listeners {
                 since_ns: incident.began_ns(),
                 holder: None,
             };
-            (queue && takes && incident.overlaps(span_ns)).then(|| (*sk, full()))
+            let takes = || self.closest(known.listener.netns, remote) <= Some(close);
+            (queue && incident.overlaps(span_ns) && takes()).then(|| (*sk, full()))
         });
         found.collect()
+    }
+
+    /// How closely those match an end of a network namespace that match it best.
+    fn closest(&self, netns: u32, local: SocketAddr) -> Option<Closeness> {
+        let here = self.watched.values();
+        let here = here.filter(|known| known.listener.netns == netns && !known.has_ended());
+        here.filter_map(|known| known.closeness(local)).max()
     }
 
     /// What the kernel half counts by itself, to be asked for with a look that saw this: of listeners
@@ -214,6 +230,11 @@ impl Listeners {
                 let namespace = self.namespaces.get(&watched.listener.netns);
                 let counters = namespace.map(|known| &known.counters);
                 due.push(incident.take(sk, kind, watched, counters));
+            }
+        }
+        for refusals in &mut due {
+            if matches!(refusals.kind, Kind::Firewall { .. }) {
+                refusals.beside = self.beside(refusals.sk);
             }
         }
         due.sort_by(|a, b| (a.since_ns, a.sk, &a.kind).cmp(&(b.since_ns, b.sk, &b.kind)));
@@ -350,7 +371,8 @@ impl Listeners {
             what::ANSWERED_AGAIN => {
                 let listener = &at.listener;
                 let key = (listener.netns, listener.local_port, client);
-                self.requests.answered_again(key, sk, now_ns);
+                let syn = (net::address(at.packet.destination), at.packet.seq);
+                self.requests.answered_again(key, sk, syn, now_ns);
             }
             _ => self.dropped(at, client, reason, location),
         }
@@ -433,21 +455,37 @@ impl Listeners {
         self.barred.wait(sk, inode, stranger);
     }
 
-    /// The listener that takes what comes to an address and a port of its network namespace; `None` where
-    /// those of several processes may.
+    /// The listener that takes what comes to an address and a port of its network namespace; where there
+    /// are several, always the same of them.
     fn taker(&self, netns: u32, local: SocketAddr) -> Option<(u64, &Watched)> {
         let there = |known: &Watched| known.listener.netns == netns && !known.has_ended();
         let here = self.watched.iter().filter(|(_, known)| there(known));
-        let takers =
-            here.filter_map(|(&sk, known)| Some((closeness(known.local(), local)?, sk, known)));
-        let takers: Vec<_> = takers.collect();
-        let &(best, sk, first) = takers
-            .iter()
-            .max_by_key(|&&(close, sk, _)| (close, Reverse(sk)))?;
-        let mut equals = takers.iter().filter(|it| it.0 == best);
-        equals
-            .all(|(_, _, known)| known.processes().eq(first.processes()))
-            .then_some((sk, first))
+        let takers = here.filter_map(|(&sk, known)| Some((known.closeness(local)?, sk, known)));
+        let best = takers.max_by_key(|&(close, sk, _)| (close, Reverse(sk)))?;
+        Some((best.1, best.2))
+    }
+
+    /// Others that listen on the very same end (`SO_REUSEPORT`).
+    fn beside(&self, sk: u64) -> Vec<Beside> {
+        let Some(one) = self.watched.get(&sk) else {
+            return Vec::new();
+        };
+        let same = |it: &Watched| {
+            let (one, it) = (&one.listener, &it.listener);
+            (one.netns, one.local, one.local_port, one.family)
+                == (it.netns, it.local, it.local_port, it.family)
+        };
+        let others = self.watched.iter().filter(|&(&other, _)| other != sk);
+        let others = others.filter(|(_, it)| !it.has_ended() && same(it));
+        let mut others: Vec<_> = others
+            .map(|(_, it)| Beside {
+                inode: it.listener.inode,
+                creator: it.creator,
+                found_at: it.found_at.clone(),
+            })
+            .collect();
+        others.sort_by_key(|it| it.inode);
+        others
     }
 
     /// Those of strangers: what is of a client on this host, its own record tells. What is not decided
@@ -464,7 +502,8 @@ impl Listeners {
             let rejects = stranger.rejected;
             let incident = self.incident(sk, Kind::Firewall { rejects }, stranger.at_ns);
             incident.begin_at(stranger.at_ns);
-            incident.see(stranger.seen, stranger.client, false, stranger.at_ns);
+            incident.note(stranger.client);
+            incident.bar(stranger.barred);
             incident.turn_away(1, stranger.at_ns);
         }
     }
@@ -480,7 +519,16 @@ impl Listeners {
             if full || !self.watched.contains_key(&sk) {
                 continue;
             }
-            let incident = self.incident(sk, Kind::Unanswered, request.first_ns);
+            let port = self.watched[&sk].listener.local_port;
+            let local = SocketAddr::new(request.local, port);
+            let barred = self.acks.take(client, local, request.isn);
+            let acknowledged = |it: &Barred| it.seen.packet == PacketKind::Other;
+            let kind = match &barred {
+                Some(barred) if acknowledged(barred) => Kind::LastAck,
+                _ => Kind::Unanswered,
+            };
+            let incident = self.incident(sk, kind, request.first_ns);
+            barred.into_iter().for_each(|it| incident.bar(it));
             incident.begin_at(request.first_ns);
             incident.turn_away(1, request.due_ns());
             incident.retransmits = incident.retransmits.max(request.times);
@@ -511,6 +559,12 @@ impl Watched {
     pub fn processes(&self) -> impl Iterator<Item = u32> {
         let owners = self.creator.iter().chain(&self.found_at);
         owners.map(|owner| owner.tgid)
+    }
+
+    /// How closely it matches a local end of its network namespace.
+    #[must_use]
+    pub fn closeness(&self, local: SocketAddr) -> Option<Closeness> {
+        closeness(self.local(), self.listener.flags, local)
     }
 
     /// It listens no more.

@@ -6,7 +6,7 @@ use tracer_ebpf::event::Owner;
 use super::{add_groups, add_identity, owner_only};
 use crate::{
     attribute::{
-        Tracker,
+        Ruling, Tracker,
         listener::{Refusals, Watched},
     },
     record::{Holder, Process, Role},
@@ -27,6 +27,33 @@ pub struct Held {
     pub missing: Option<String>,
 }
 
+impl Held {
+    /// Each of them by its pid.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (u32, Holder)> {
+        let named = self.process.iter().map(|it| Holder {
+            pid: it.pid,
+            comm: it.comm.clone(),
+        });
+        named
+            .chain(self.holders.iter().cloned())
+            .map(|it| (it.pid, it))
+    }
+
+    /// `nginx[4242] listens`, `3 processes (nginx, envoy) listen`.
+    pub(super) fn subject(&self) -> String {
+        match (&self.process, self.holders.len()) {
+            (Some(process), _) => format!("{}[{}] listens", process.comm, process.pid),
+            (None, 0 | 1) => "an unknown process listens".to_owned(),
+            (None, several) => {
+                let mut names: Vec<&str> = self.holders.iter().map(|it| it.comm.as_str()).collect();
+                names.sort_unstable();
+                names.dedup();
+                format!("{several} processes ({}) listen", names.join(", "))
+            }
+        }
+    }
+}
+
 /// What was found out about a listener that turned something away, beside events and looks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -36,6 +63,9 @@ pub struct Circumstances {
     /// Events that were lost meanwhile, as far as that matters.
     #[serde(skip_serializing_if = "is_zero")]
     pub lost: u64,
+    /// What a firewall's rules say of each kind of packets that it dropped, in the same order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rulings: Vec<Ruling>,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -43,9 +73,14 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// The caller of `listen()`, else the one process that was found to hold it, as it was then.
+/// Where others listen there, too, the same of each: nobody, unless they are one process.
 #[must_use]
 pub fn by_what_was(refusals: &Refusals, tracker: &Tracker) -> Held {
     let owner = once_held(refusals.creator.as_ref(), &refusals.found_at);
+    let tgid = |owner: Option<&Owner>| owner.map(|owner| owner.tgid);
+    let mut others = refusals.beside.iter();
+    let alike = others.all(|it| tgid(once_held(it.creator.as_ref(), &it.found_at)) == tgid(owner));
+    let owner = owner.filter(|_| alike);
     Held {
         process: owner.map(|owner| as_then(owner, tracker)),
         ..Held::default()

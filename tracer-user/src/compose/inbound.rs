@@ -6,7 +6,10 @@ use tracer_ebpf::listener::{AtListener, what};
 
 use super::{Direction, MatchedBy, Phase, held::Held};
 use crate::{
-    attribute::listener::{Client, Kind, Refusals},
+    attribute::{
+        Way,
+        listener::{Client, Dropped, Kind, Refusals},
+    },
     clock::Clock,
     diagnose::{Verdict, inbound::only_client},
     net,
@@ -30,10 +33,7 @@ pub fn failure(
 ) -> Failure {
     let finding = &verdict.finding;
     let socket = socket(refusals);
-    let subject = held.process.as_ref().map_or_else(
-        || "an unknown process".to_owned(),
-        |process| format!("{}[{}]", process.comm, process.pid),
-    );
+    let subject = held.subject();
     let local = socket
         .local
         .map_or_else(String::new, |local| local.to_string());
@@ -49,7 +49,7 @@ pub fn failure(
         severity: verdict.severity,
         stuck_on: None,
         errno: None,
-        summary: format!("{subject} listens on {local}: {}", finding.what),
+        summary: format!("{subject} on {local}: {}", finding.what),
         why: finding.why.clone(),
         fix: finding.fix.clone(),
         missing,
@@ -134,30 +134,22 @@ fn listener(refusals: &Refusals, holders: Vec<Holder>, clock: Clock) -> Listener
 }
 
 fn drops(refusals: &Refusals) -> Vec<Drop> {
-    let one = |drop: &crate::attribute::listener::Dropped| Drop {
+    let one = |drop: &Dropped| Drop {
         candidates: Vec::new(),
         reason: drop.reason.as_deref().map(str::to_owned),
         location: drop.location.as_deref().map(str::to_owned),
-        hook: drop.hook.map(str::to_owned),
-        engine: drop.engine.map(str::to_owned),
+        hook: None,
+        engine: None,
         count: drop.count,
-        direction: Some(
-            if drop.hook == Some("output") {
-                "tx"
-            } else {
-                "rx"
-            }
-            .to_owned(),
-        ),
+        direction: Some(Way::Rx.name().to_owned()),
         packet: drop.packet.name().to_owned(),
         netns: (refusals.listener.netns != 0).then_some(refusals.listener.netns),
         device: None,
-        matched_by: match drop.hook {
-            Some(_) => MatchedBy::Tuple,
-            None => MatchedBy::Listener,
-        },
+        matched_by: MatchedBy::Listener,
     };
-    refusals.drops.iter().map(one).collect()
+    let at_listener = refusals.drops.iter().map(one);
+    let barred = refusals.barred.iter().map(|it| super::drop(&it.seen));
+    at_listener.chain(barred).collect()
 }
 
 /// One for all of them: they are alike.
@@ -185,6 +177,7 @@ pub fn id(refusals: &Refusals, clock: Clock) -> String {
         Kind::Dropped(_) => 6,
         Kind::SynBacklog => 7,
         Kind::Firewall { rejects } => 8 + u128::from(rejects),
+        Kind::LastAck => 10,
     };
     let start = u128::from(refusals.since_ns & 0xffff_ffff);
     let rest = kind << 72

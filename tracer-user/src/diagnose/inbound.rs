@@ -5,11 +5,14 @@
 use std::net::SocketAddr;
 
 use super::{
-    Finding, Places, Verdict, fix,
+    Finding, Places, Verdict, fix, ruling,
     words::{self, some, were},
 };
 use crate::{
-    attribute::listener::{Client, Dropped, Kind, Refusals},
+    attribute::{
+        Ruling, SeenDrop,
+        listener::{Barred, Client, Dropped, Kind, Refusals},
+    },
     cause, net,
     record::{Confidence, Severity},
 };
@@ -17,6 +20,10 @@ use crate::{
 /// Judges what a listener turned away. `places` serves only to make commands ready to run.
 #[must_use]
 pub fn diagnose(refusals: &Refusals, places: &Places) -> Verdict {
+    let way = |netns: u32| match places.way(netns) {
+        Some(way) => way.to_owned(),
+        None => format!("(in network namespace {netns}) "),
+    };
     let mut finding = match &refusals.kind {
         Kind::AcceptQueue => accept_queue(refusals),
         Kind::SynQueue => syn_queue(refusals),
@@ -26,7 +33,11 @@ pub fn diagnose(refusals: &Refusals, places: &Places) -> Verdict {
         Kind::Dropped(_) => dropped(refusals),
         Kind::Ignored => ignored(refusals),
         Kind::Firewall { rejects } => firewall(refusals, *rejects),
+        Kind::LastAck => last_ack(refusals),
     };
+    for barred in &refusals.barred {
+        finding = ruling::explain(&way(barred.seen.netns), &barred.seen, finding);
+    }
     if !refusals.sure && finding.confidence == Confidence::Certain {
         finding.confidence = Confidence::Likely;
         finding.missing.push(
@@ -35,13 +46,13 @@ pub fn diagnose(refusals: &Refusals, places: &Places) -> Verdict {
                 .to_owned(),
         );
     }
-    let way = match places.way(refusals.listener.netns) {
-        Some(way) => way.to_owned(),
-        None => format!("(in network namespace {}) ", refusals.listener.netns),
-    };
     let steps = match refusals.kind {
-        Kind::Firewall { .. } => let_through(refusals, &way),
-        _ => fix::steps(finding.cause, &values(refusals), &way),
+        Kind::Firewall { .. } | Kind::LastAck => let_through(refusals, &way),
+        _ => fix::steps(
+            finding.cause,
+            &values(refusals),
+            &way(refusals.listener.netns),
+        ),
     };
     finding.fix.extend(steps);
     // Nobody is turned away, or somebody wants it so.
@@ -59,12 +70,16 @@ pub fn diagnose(refusals: &Refusals, places: &Places) -> Verdict {
 }
 
 /// The catalogue's commands let a client out; these let clients in.
-fn let_through(refusals: &Refusals, way: &str) -> Vec<String> {
+fn let_through(refusals: &Refusals, way: &dyn Fn(u32) -> String) -> Vec<String> {
     let port = refusals.listener.local_port;
-    let (chain, end) = match refusals.drops.first().and_then(|drop| drop.hook) {
-        Some("output") => ("OUTPUT", "sport"),
-        _ => ("INPUT", "dport"),
+    let first = refusals.barred.first().map(|it| &it.seen);
+    let (hook, end) = match first.and_then(|drop| drop.place.hook) {
+        Some("output") if first.is_some_and(|drop| !drop.incoming) => ("output", "sport"),
+        Some(hook) => (hook, "dport"),
+        None => ("input", "dport"),
     };
+    let chain = hook.to_uppercase();
+    let way = way(first.map_or(refusals.listener.netns, |drop| drop.netns));
     vec![
         format!("{way}nft list ruleset | grep -nE 'drop|reject|\\b{port}\\b'"),
         format!("{way}iptables-save -c | grep -nE 'DROP|REJECT'    (IPv6: ip6tables-save)"),
@@ -114,17 +129,32 @@ fn with_links(mut finding: Finding, refusals: &Refusals) -> Finding {
     finding.why.extend(so_far(refusals));
     finding.why.extend(from_whom(refusals));
     for drop in &refusals.drops {
-        let at = drop.hook.map_or_else(
-            || "at the listener".to_owned(),
-            |hook| format!("on {}", hook.to_uppercase()),
-        );
         finding.why.push(format!(
-            "the kernel dropped {} {at}: {}",
+            "the kernel dropped {} at the listener: {}",
             some(drop.count, drop.packet.name()),
             place(drop)
         ));
     }
+    for Barred { seen, .. } in &refusals.barred {
+        finding.why.push(format!(
+            "the kernel dropped {}{}: {}",
+            some(seen.count, seen.packet.name()),
+            hook(refusals, seen),
+            seen.place_text()
+        ));
+    }
     finding
+}
+
+/// ` on INPUT`, and where that is another network namespace than the listener's, in which.
+fn hook(refusals: &Refusals, drop: &SeenDrop) -> String {
+    let hook = drop.place.hook.map(str::to_uppercase);
+    let hook = hook.map_or_else(String::new, |hook| format!(" on {hook}"));
+    if drop.netns == refusals.listener.netns {
+        hook
+    } else {
+        format!("{hook} in network namespace {}", drop.netns)
+    }
 }
 
 fn from_whom(refusals: &Refusals) -> Option<String> {
@@ -172,8 +202,8 @@ fn accept_queue(refusals: &Refusals) -> Finding {
     )
     .why(counted(refusals, "TcpExtListenOverflows"))
     .why(format!(
-        "as last seen, {} wait for accept(), and the queue takes {} and one more",
-        some(listener.backlog, "connection"),
+        "as last seen, {} for accept(), and the queue takes {} and one more",
+        waits(listener.backlog),
         listener.backlog_limit
     ));
     if let Some(counters) = &refusals.counters
@@ -192,6 +222,11 @@ fn accept_queue(refusals: &Refusals) -> Finding {
         ));
     }
     with_links(finding, refusals)
+}
+
+fn waits(connections: u32) -> String {
+    let verb = if connections == 1 { "waits" } else { "wait" };
+    format!("{} {verb}", some(connections, "connection"))
 }
 
 fn syn_queue(refusals: &Refusals) -> Finding {
@@ -275,6 +310,31 @@ fn cookies(refusals: &Refusals) -> Finding {
 }
 
 fn unanswered(refusals: &Refusals) -> Finding {
+    let finding = Finding::new(
+        "handshake-incomplete",
+        Confidence::Likely,
+        format!(
+            "{} never completed: its SYN-ACK was sent again{}, and no ACK reached it",
+            some(refusals.turned_away, "handshake"),
+            match refusals.retransmits {
+                1 => "",
+                _ => " and again",
+            }
+        ),
+    )
+    .why(sent_again(refusals))
+    .missing(GIVEN_UP)
+    .missing(
+        "whether the client answered at first: ACKs that a firewall of this host drops are looked for \
+         from the first SYN-ACK on that was sent again, and none was seen",
+    );
+    with_links(finding, refusals)
+}
+
+const GIVEN_UP: &str = "that the kernel gave it up: no hook tells, it is inferred from the retransmission \
+                        that did not follow";
+
+fn sent_again(refusals: &Refusals) -> String {
     let retries = refusals
         .counters
         .as_ref()
@@ -282,22 +342,59 @@ fn unanswered(refusals: &Refusals) -> Finding {
         .map_or_else(String::new, |retries| {
             format!(" (net.ipv4.tcp_synack_retries is {retries})")
         });
-    let clients = some(refusals.turned_away, "handshake");
+    let up_to = match refusals.retransmits {
+        1 => "once".to_owned(),
+        times => format!("up to {times} times"),
+    };
+    format!("the SYN-ACK was sent again {up_to} in vain{retries}, and then no more")
+}
+
+/// The clients did answer, and their segments are joined to the handshake by its ends and its numbers.
+fn last_ack(refusals: &Refusals) -> Finding {
+    let seen = refusals.barred.first().map(|it| &it.seen);
+    let rejected = rules_say(refusals, Ruling::answers);
+    let (cause, did) = if rejected {
+        ("firewall-reject", "rejected")
+    } else {
+        ("firewall-drop", "dropped")
+    };
     let finding = Finding::new(
-        "handshake-incomplete",
+        cause,
         Confidence::Likely,
-        format!("{clients} never completed: its SYN-ACK was sent again and again, and no ACK reached it"),
+        format!(
+            "{} never completed: {} on this host {did} what acknowledged its SYN-ACK{}{}",
+            some(refusals.turned_away, "handshake"),
+            engine(refusals),
+            seen.map_or_else(String::new, |seen| hook(refusals, seen)),
+            seen.map_or_else(String::new, ruling::named),
+        ),
     )
-    .why(format!(
-        "the SYN-ACK was sent again up to {} in vain{retries}, and then no more",
-        some(refusals.retransmits, "time")
-    ))
+    .why(sent_again(refusals))
+    .missing(GIVEN_UP)
     .missing(
-        "that the kernel gave it up: no hook tells, it is inferred from the retransmission that did \
-         not follow",
-    )
-    .missing("whether the client answered: nothing tells of an ACK that a firewall of this host dropped");
-    with_links(finding, refusals)
+        "how many ACKs were dropped before: they are looked for from the first SYN-ACK on that was sent \
+         again",
+    );
+    let mut finding = with_links(finding, refusals);
+    finding.why.push(
+        "the dropped segments are joined to the handshakes by both ends and the initial sequence number"
+            .to_owned(),
+    );
+    finding
+}
+
+/// Whether the rules say so of all that was dropped.
+fn rules_say(refusals: &Refusals, what: impl Fn(&Ruling) -> bool) -> bool {
+    let all = &refusals.barred;
+    let says = |it: &Barred| it.seen.ruling.as_ref().is_some_and(&what);
+    !all.is_empty() && all.iter().all(says)
+}
+
+fn engine(refusals: &Refusals) -> &'static str {
+    let first = refusals.barred.first();
+    first
+        .and_then(|it| it.seen.place.engine)
+        .unwrap_or("a firewall")
 }
 
 /// The catalogue says which cause a reason stands for; illegal flags are of a handshake only where
@@ -352,31 +449,40 @@ fn counted_only(refusals: &Refusals) -> Finding {
 
 /// The packets never came to the listener, or its answers never left: joined by address and port.
 fn firewall(refusals: &Refusals, rejects: bool) -> Finding {
-    let first = refusals.drops.first();
-    let engine = first.and_then(|drop| drop.engine).unwrap_or("a firewall");
-    let (packets, hook) = match first.and_then(|drop| drop.hook) {
+    let engine = engine(refusals);
+    let first = refusals.barred.first().map(|it| &it.seen);
+    let (packets, hook) = match first.and_then(|drop| drop.place.hook) {
         Some("output") => ("SYN-ACK", "of it on OUTPUT"),
         _ => ("SYN", "to it on INPUT"),
     };
     let number = some(refusals.turned_away, packets);
     let within = within(refusals);
+    let rule = match refusals.barred.as_slice() {
+        [one] => ruling::named(&one.seen),
+        _ => String::new(),
+    };
+    let rejected = Finding::new(
+        "firewall-reject",
+        Confidence::Likely,
+        format!("{engine} on this host rejected {number} {hook}{within}{rule}"),
+    );
+    let dropped = Finding::new(
+        "firewall-drop",
+        Confidence::Likely,
+        format!("{engine} on this host dropped {number} {hook}{within}{rule}"),
+    );
     let finding = if rejects {
-        Finding::new(
-            "firewall-reject",
-            Confidence::Likely,
-            format!("{engine} on this host rejected {number} {hook}{within}"),
-        )
-        .why("each was answered with an ICMP error")
+        rejected.why("each was answered with an ICMP error")
+    } else if rules_say(refusals, Ruling::answers) {
+        rejected.why("whatever of its rules can have dropped them answers")
+    } else if rules_say(refusals, Ruling::answers_nothing) {
+        dropped
     } else {
-        Finding::new(
-            "firewall-drop",
-            Confidence::Likely,
-            format!("{engine} on this host dropped {number} {hook}{within}"),
+        dropped.missing(
+            "whether it answered them: no hook tells of a firewall's RSTs and ICMPv6 errors",
         )
-        .missing("whether it answered them: no hook tells of a firewall's RSTs and ICMPv6 errors")
     };
     with_links(finding, refusals)
-        .missing("which rule did it: rules are read where a client on this host fails")
 }
 
 fn meaning(reason: &str) -> String {

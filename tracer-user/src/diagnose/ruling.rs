@@ -1,6 +1,6 @@
 //! What the rules of a firewall say of packets that it dropped, in words and commands.
 
-use super::{case::Case, finding::Finding};
+use super::finding::Finding;
 use crate::{
     attribute::{Ruling, SeenDrop},
     record::{Candidate, Match},
@@ -21,8 +21,9 @@ pub(super) fn named(drop: &SeenDrop) -> String {
     }
 }
 
-/// Adds the rules that can have dropped it to the chain, and how to take the one away that did.
-pub(super) fn explain(case: &Case<'_>, drop: &SeenDrop, finding: Finding) -> Finding {
+/// Adds the rules that can have dropped it to the chain, and how to take the one away that did: `way`
+/// leads commands into its network namespace.
+pub(super) fn explain(way: &str, drop: &SeenDrop, finding: Finding) -> Finding {
     let Some(ruling) = &drop.ruling else {
         return finding;
     };
@@ -30,7 +31,7 @@ pub(super) fn explain(case: &Case<'_>, drop: &SeenDrop, finding: Finding) -> Fin
         (Some(one), _) => {
             let finding = finding.why(format!("{}{}", describe(one), reason(one)));
             match mend(one) {
-                Some(command) => finding.fix(format!("{}{command}", case.way(drop.netns))),
+                Some(command) => finding.fix(format!("{way}{command}")),
                 None => finding,
             }
         }

@@ -83,6 +83,16 @@ impl Packet {
         }
     }
 
+    /// All of its TCP flags are known.
+    #[must_use]
+    pub fn with_flags(self, flags: u16) -> Self {
+        let flags = Bits {
+            value: flags.into(),
+            known: u64::MAX,
+        };
+        Self { flags, ..self }
+    }
+
     pub(super) fn is_ipv6(&self) -> bool {
         self.to.is_ipv6()
     }

@@ -191,6 +191,7 @@ pub fn layout(btf: &Btf) -> Result<Layout, MissingField> {
         *(row.slot)(&mut layout) = offset(btf, &row.source).unwrap_or(ABSENT);
     }
     layout.upid_size = btf.type_size("upid").unwrap_or(ABSENT);
+    ipv6_only(btf, &mut layout);
     exec_id(btf, &mut layout);
     arguments(btf, &mut layout);
     Ok(layout)
@@ -210,6 +211,15 @@ fn offset(btf: &Btf, source: &MissingField) -> Option<u32> {
         .filter(right)
         .map(|member| member.byte_offset)
         .next()
+}
+
+/// A bit-field of one bit.
+fn ipv6_only(btf: &Btf, layout: &mut Layout) {
+    let member = btf.member("sock_common", "skc_ipv6only");
+    if let Some(member) = member.filter(|it| it.bit_size == 1) {
+        layout.sock_ipv6only = member.byte_offset;
+        layout.sock_ipv6only_bit = member.bit_offset;
+    }
 }
 
 /// `u32` before 5.7, `u64` since.
@@ -275,6 +285,9 @@ mod tests {
             assert_eq!(layout.upid_nr, 0, "{name}");
             assert_eq!(layout.upid_size, 16, "{name}");
             assert_eq!(layout.task_self_exec_id_size, 8, "{name}");
+            // Behind `skc_reuse`, of 4 bits, and `skc_reuseport`.
+            assert_eq!(layout.sock_ipv6only, layout.sock_state + 1, "{name}");
+            assert_eq!(layout.sock_ipv6only_bit, 5, "{name}");
             let configured = |row: &&Row| {
                 !["skc_v6", "_nfct"]
                     .iter()
@@ -295,8 +308,8 @@ mod tests {
         for slot in slots {
             assert!(seen.insert(std::ptr::from_mut(slot(&mut layout)).addr()));
         }
-        // What the tables leave: upid_size, two of self_exec_id, four arguments.
-        assert_eq!(seen.len() + 7, size_of::<Layout>() / size_of::<u32>());
+        // What the tables leave: upid_size, two of ipv6only, two of self_exec_id, four arguments.
+        assert_eq!(seen.len() + 9, size_of::<Layout>() / size_of::<u32>());
     }
 
     #[test]

@@ -84,8 +84,8 @@ pub struct Listener {
     /// Packets that it has dropped since it was made, for any reason, as last seen (`sk_drops`, `d` in
     /// `ss -m`).
     pub drops: u32,
-    /// How many were turned away since `since`: of `handshake-incomplete` handshakes, else packets, each
-    /// repetition by itself. Exact, and told once: the sum over the records is the number of all.
+    /// How many were turned away since `since`: of `handshake-incomplete`, and where a firewall dropped last
+    /// ACKs, handshakes; else packets, each repetition by itself. Exact, and told once: the sum over the records is the number of all.
     pub turned_away: u64,
     /// RFC 3339 with nanoseconds, UTC: when the first of those may have been; the record's `time` is
     /// that of the last.
@@ -98,7 +98,8 @@ pub struct Listener {
     /// was turned away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cookies: Option<u64>,
-    /// Processes that hold it, where they are not one alone.
+    /// Processes that hold it, where they are not one alone; of several sockets on the same end
+    /// (`SO_REUSEPORT`) those of all, where a firewall dropped what may have been for any of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holders: Vec<Holder>,
 }

@@ -83,7 +83,7 @@ impl Inbound {
             self.announced.insert(one.id.clone(), fate);
         }
         let due = self.listeners.due(now_ns);
-        let judged = due.iter().map(|refusals| {
+        let judged = due.into_iter().map(|refusals| {
             for other in recorded.iter().filter(|one| one.sk == refusals.sk) {
                 let fate = self.announced.get_mut(&other.id);
                 if let Some(fate @ Fate::Missing) = fate {
@@ -117,20 +117,28 @@ impl Inbound {
     /// What was turned away, and not judged any more.
     pub(super) fn rest(&mut self, around: Around<'_>) -> Vec<Failure> {
         let due = self.listeners.due(u64::MAX);
-        due.iter().map(|it| told(it, &[], around)).collect()
+        due.into_iter().map(|it| told(it, &[], around)).collect()
     }
 }
 
 /// Rules may have improved: who holds the listener is known even where another kind was told of it.
-fn told(refusals: &Refusals, recorded: &[TurnedAway], around: Around<'_>) -> Failure {
-    let id = compose::inbound::id(refusals, around.clock);
+fn told(refusals: Refusals, recorded: &[TurnedAway], around: Around<'_>) -> Failure {
+    let id = compose::inbound::id(&refusals, around.clock);
     let same = recorded.iter().find(|one| one.id == id);
     let found = same.or_else(|| recorded.iter().find(|one| one.sk == refusals.sk));
     let circumstances =
         found.and_then(|one| serde_json::from_value(one.circumstances.clone()).ok());
+    let circumstances = circumstances.map(|it: Circumstances| match same {
+        Some(_) => it,
+        // The rules were asked about other packets.
+        None => Circumstances {
+            rulings: Vec::new(),
+            ..it
+        },
+    });
     let circumstances = circumstances.unwrap_or_else(|| {
         let mut circumstances = Circumstances {
-            held: by_what_was(refusals, around.tracker),
+            held: by_what_was(&refusals, around.tracker),
             ..Circumstances::default()
         };
         let missing = "who holds the listener now: that was not recorded";

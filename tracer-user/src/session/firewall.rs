@@ -17,7 +17,10 @@ use lru::LruCache;
 use tracer_ebpf::event;
 
 use crate::{
-    attribute::{Attempt, Ruling, SeenDrop},
+    attribute::{
+        Attempt, Ruling, SeenDrop,
+        listener::{Barred, Sample},
+    },
     clock,
     decode::{Conntrack, Place},
     enrich::{
@@ -32,10 +35,6 @@ use crate::{
 const FRESH: Duration = Duration::from_secs(2);
 /// Network namespaces remembered at most.
 const MAX_KNOWN: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
-/// A namespace's rules are read again after so many times as long as reading them took.
-const APART: u32 = 5;
-/// But not before.
-const LEAST_APART: Duration = Duration::from_millis(200);
 /// Records wait so long for rules that are being read.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Comparisons that a second's drops may take, and one of them.
@@ -58,8 +57,31 @@ struct Known {
     last: Option<Arc<Look>>,
     /// They are being read.
     asked: bool,
-    /// Not before then are they read again.
-    again: Option<Instant>,
+    /// When they had been read, and how long that took.
+    read: Option<(Instant, Duration)>,
+}
+
+/// What for rules are read.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// A packet of a process of this host was dropped.
+    Ours,
+    /// A record tells of packets of strangers.
+    Told,
+    /// A packet was dropped that may be nobody's on this host: whoever floods it must not keep it busy.
+    Anyones,
+}
+
+impl Wanted {
+    /// Rules are not read again before this, and so many times as long as reading them took.
+    fn apart(self, took: Duration) -> Duration {
+        let (times, least_ms) = match self {
+            Self::Ours => (5, 200),
+            Self::Told => (20, 1000),
+            Self::Anyones => (20, 5000),
+        };
+        (times * took).max(Duration::from_millis(least_ms))
+    }
 }
 
 /// Who asks: so many namespaces at once.
@@ -108,7 +130,11 @@ impl Firewalls {
         if drop.conntrack == u32::MAX {
             place.conntrack = Some(self.conntrack(netns));
         }
-        self.have_read(netns, drop.head.time_ns);
+        let wanted = match drop.head.attempt_ns {
+            0 => Wanted::Anyones,
+            _ => Wanted::Ours,
+        };
+        self.have_read(netns, drop.head.time_ns, wanted);
     }
 
     fn conntrack(&mut self, netns: u32) -> Conntrack {
@@ -127,12 +153,14 @@ impl Firewalls {
     }
 
     /// Rules that were read before a drop may not be those that dropped it.
-    fn have_read(&mut self, netns: u32, dropped_ns: u64) {
+    fn have_read(&mut self, netns: u32, dropped_ns: u64, wanted: Wanted) {
         self.take_answers();
         let known = self.known.get_or_insert_mut(netns, Known::default);
         let current = known.last.as_ref();
         let is_current = current.is_some_and(|look| look.began_ns > dropped_ns);
-        let too_soon = known.again.is_some_and(|again| Instant::now() < again);
+        let too_soon = known
+            .read
+            .is_some_and(|(at, took)| at.elapsed() < wanted.apart(took));
         if known.asked || is_current || too_soon {
             return;
         }
@@ -156,7 +184,7 @@ impl Firewalls {
         let known = self.known.get_or_insert_mut(netns, Known::default);
         let took = Duration::from_nanos(look.ended_ns.saturating_sub(look.began_ns));
         known.asked = false;
-        known.again = Some(Instant::now() + (APART * took).max(LEAST_APART));
+        known.read = Some((Instant::now(), took));
         known.before = known.last.replace(Arc::new(look));
     }
 
@@ -170,12 +198,44 @@ impl Firewalls {
             if !drop.is_netfilter() || drop.netns == 0 {
                 continue;
             }
-            self.have_read(drop.netns, drop.last_ns);
+            self.have_read(drop.netns, drop.last_ns, Wanted::Ours);
             self.wait(drop.netns, deadline);
             self.patient_again = Some(Instant::now() + began.elapsed());
             let packet = Packet::of(drop, &tuple);
             drop.ruling = Some(self.ruling(drop, &packet));
         }
+    }
+
+    /// Has the rules read that records of strangers are going to be judged by, and waits for them.
+    pub(super) fn read_for<'a>(&mut self, barred: impl Iterator<Item = &'a Barred> + Clone) {
+        let began = Instant::now();
+        if self.patient_again.is_some_and(|again| began < again) {
+            return;
+        }
+        for it in barred.clone() {
+            self.have_read(it.seen.netns, it.seen.last_ns, Wanted::Told);
+        }
+        for it in barred {
+            self.wait(it.seen.netns, began + PATIENCE);
+        }
+        self.patient_again = Some(Instant::now() + began.elapsed());
+    }
+
+    /// Which rules can have dropped what a listener or its clients sent, of each kind: by some of the
+    /// packets, where they were many.
+    pub(super) fn judge_barred(&mut self, barred: &[Barred]) -> Vec<Ruling> {
+        let one = |it: &Barred| {
+            let packet = |one: &Sample| Packet::of(&it.seen, &one.ends).with_flags(one.flags);
+            let samples = it.samples.iter();
+            let rulings = samples.map(|one| self.ruling(&it.seen, &packet(one)));
+            let all = rulings.reduce(Ruling::or).unwrap_or_default();
+            if it.more {
+                all.of_some(it.samples.len())
+            } else {
+                all
+            }
+        };
+        barred.iter().map(one).collect()
     }
 
     fn wait(&mut self, netns: u32, deadline: Instant) {

@@ -231,6 +231,7 @@ impl Inbound {
                 let circumstances = Circumstances {
                     held: held(&refusals, tracker, holders),
                     lost: lost(tracker, &refusals),
+                    ..Circumstances::default()
                 };
                 (refusals, circumstances)
             })
@@ -247,7 +248,7 @@ impl Inbound {
 /// inferred from an event that did not come.
 fn lost(tracker: &Tracker, refusals: &Refusals) -> u64 {
     match refusals.kind {
-        Kind::Unanswered | Kind::Firewall { .. } => {
+        Kind::Unanswered | Kind::Firewall { .. } | Kind::LastAck => {
             tracker.lost_within(&(refusals.since_ns..=refusals.until_ns))
         }
         _ => 0,

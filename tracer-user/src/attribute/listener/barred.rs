@@ -1,4 +1,4 @@
-//! Handshakes that a firewall of this host keeps from a listener, or its answers from the client.
+//! SYNs that a firewall of this host keeps from a listener, and its answers that it keeps from the client.
 //!
 //! Such a packet carries no socket: the address and the port tell for which listener it was. A client
 //! that is on this host, too, has a record of its own, which tells both sides; so each packet waits until
@@ -8,13 +8,13 @@ use std::{collections::VecDeque, net::SocketAddr, num::NonZeroUsize};
 
 use lru::LruCache;
 use tracer_ebpf::{
-    event::{self, Packet},
+    event::{self, Packet, Tuple, Wire as _},
     tcp_state,
 };
 
-use super::refusals::Dropped;
+use super::refusals::Barred;
 use crate::{
-    attribute::evidence::PacketKind,
+    attribute::evidence::{PacketKind, SeenDrop},
     decode::{Event, Place},
     net,
 };
@@ -40,7 +40,7 @@ pub(super) struct Stranger {
     /// The client's.
     pub(super) client: SocketAddr,
     /// What was dropped, and where.
-    pub(super) seen: Dropped,
+    pub(super) barred: Barred,
     /// It was answered with an ICMP error.
     pub(super) rejected: bool,
     /// The client's initial sequence number.
@@ -48,7 +48,7 @@ pub(super) struct Stranger {
 }
 
 /// Packets that wait for their client to be heard of.
-pub(super) struct Barred {
+pub(super) struct Waiting {
     /// Each with the address and the inode number of the listener.
     waiting: VecDeque<(u64, u64, Stranger)>,
     own: LruCache<u32, ()>,
@@ -57,7 +57,7 @@ pub(super) struct Barred {
     pub(super) forgotten: u64,
 }
 
-impl Default for Barred {
+impl Default for Waiting {
     fn default() -> Self {
         Self {
             waiting: VecDeque::new(),
@@ -68,7 +68,7 @@ impl Default for Barred {
     }
 }
 
-impl Barred {
+impl Waiting {
     /// Takes one event. Gives the packet that it tells of, if a firewall dropped one.
     pub(super) fn observe(&mut self, event: &Event) -> Option<Stranger> {
         match event {
@@ -89,19 +89,23 @@ impl Barred {
 
     fn dropped(&mut self, drop: &event::Drop, place: &Place) -> Option<Stranger> {
         let packet = &drop.packet;
-        let (from, to) = ends(packet);
         // INPUT is where packets come to that are for this network namespace, OUTPUT where its own go.
-        let (local, client, isn) = match (PacketKind::of(packet), place.hook) {
-            (PacketKind::Syn, Some("input")) => (to, from, packet.seq),
-            (PacketKind::SynAck, Some("output")) => (from, to, packet.ack.wrapping_sub(1)),
+        let (incoming, isn) = match (PacketKind::of(packet), place.hook) {
+            (PacketKind::Syn, Some("input")) => (true, packet.seq),
+            (PacketKind::SynAck, Some("output")) => (false, packet.ack.wrapping_sub(1)),
             _ => return None,
         };
+        let ends = ends(packet, incoming);
+        let end = |address, port| SocketAddr::new(net::address(address), port);
         Some(Stranger {
             at_ns: drop.head.time_ns,
             netns: packet.netns,
-            local,
-            client,
-            seen: Dropped::by_firewall(packet, place),
+            local: end(ends.local, ends.local_port),
+            client: end(ends.remote, ends.remote_port),
+            barred: {
+                let seen = SeenDrop::at_listener(drop, place, &ends, incoming);
+                Barred::new(seen, ends, packet.flags)
+            },
             rejected: self.answered.pop(&(packet.netns, packet.seq)).is_some(),
             isn,
         })
@@ -127,10 +131,19 @@ impl Barred {
     }
 }
 
-/// Source and destination.
-fn ends(packet: &Packet) -> (SocketAddr, SocketAddr) {
-    (
-        SocketAddr::new(net::address(packet.source), packet.source_port),
-        SocketAddr::new(net::address(packet.destination), packet.destination_port),
-    )
+/// Both ends of a packet, as the listener has them that it was for, or came from.
+pub(super) fn ends(packet: &Packet, incoming: bool) -> Tuple {
+    let (from, to) = (
+        (packet.source, packet.source_port),
+        (packet.destination, packet.destination_port),
+    );
+    let (own, other) = if incoming { (to, from) } else { (from, to) };
+    Tuple {
+        local: own.0,
+        local_port: own.1,
+        remote: other.0,
+        remote_port: other.1,
+        netns: packet.netns,
+        ..Tuple::ZERO
+    }
 }

@@ -3,12 +3,15 @@
 use std::{net::SocketAddr, ops::RangeInclusive, sync::Arc};
 
 use tracer_ebpf::{
-    event::{Owner, Packet},
+    event::{Owner, Tuple},
     listener::{AtListener, Listener},
 };
 
 use super::{APART_NS, Counters, GATHER_NS, Watched};
-use crate::{attribute::evidence::PacketKind, cause, decode::Place};
+use crate::{
+    attribute::evidence::{PacketKind, SeenDrop, is_same_kind},
+    cause,
+};
 
 /// Kinds that are told apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +35,8 @@ pub enum Kind {
         /// They were answered with an ICMP error.
         rejects: bool,
     },
+    /// Clients that acknowledged its SYN-ACK, as it was sent again, to no avail: a firewall dropped that.
+    LastAck,
 }
 
 /// Packets that were dropped in the same way.
@@ -45,10 +50,6 @@ pub struct Dropped {
     pub packet: PacketKind,
     /// Its TCP flags (RFC 9293, 3.1).
     pub flags: u16,
-    /// Netfilter hook, where a firewall did it.
-    pub hook: Option<&'static str>,
-    /// Netfilter engine.
-    pub engine: Option<&'static str>,
     /// How many were seen one by one.
     pub count: u64,
 }
@@ -64,20 +65,6 @@ impl Dropped {
             location: location.cloned(),
             packet: PacketKind::of(&at.packet),
             flags: at.packet.flags,
-            hook: None,
-            engine: None,
-            count: 1,
-        }
-    }
-
-    pub(super) fn by_firewall(packet: &Packet, place: &Place) -> Self {
-        Self {
-            reason: place.reason.clone(),
-            location: place.location.clone(),
-            packet: PacketKind::of(packet),
-            flags: packet.flags,
-            hook: place.hook,
-            engine: place.engine,
             count: 1,
         }
     }
@@ -107,6 +94,61 @@ impl Dropped {
         const ACK: u16 = 16;
         self.reason.as_deref() == Some("TCP_FLAGS") && self.flags & (ACK | RST) != 0
     }
+}
+
+/// Packets between a listener and its clients that a firewall dropped in the same way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Barred {
+    /// Where, and how many.
+    pub seen: SeenDrop,
+    /// Some of them: its rules are asked about these.
+    pub samples: Vec<Sample>,
+    /// There were others.
+    pub more: bool,
+}
+
+/// One packet of many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Both its ends, as the listener has them.
+    pub ends: Tuple,
+    /// Its TCP flags (RFC 9293, 3.1).
+    pub flags: u16,
+}
+
+impl Barred {
+    pub(super) fn new(seen: SeenDrop, ends: Tuple, flags: u16) -> Self {
+        Self {
+            seen,
+            samples: vec![Sample { ends, flags }],
+            more: false,
+        }
+    }
+
+    pub(super) fn add(&mut self, others: &Self) {
+        self.seen.add(&others.seen);
+        self.more |= others.more;
+        for sample in &others.samples {
+            if self.samples.contains(sample) {
+                continue;
+            }
+            self.more |= self.samples.len() >= MAX_SAMPLES;
+            if self.samples.len() < MAX_SAMPLES {
+                self.samples.push(*sample);
+            }
+        }
+    }
+}
+
+/// Another socket that listens on the same end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beside {
+    /// As [`Listener::inode`].
+    pub inode: u64,
+    /// As [`Refusals::creator`].
+    pub creator: Option<Owner>,
+    /// As [`Refusals::found_at`].
+    pub found_at: Vec<Owner>,
 }
 
 /// The clients of a span of time.
@@ -148,8 +190,12 @@ pub struct Refusals {
     pub sure: bool,
     /// From whom.
     pub client: Client,
-    /// Drops that were seen one by one.
+    /// Drops at it that were seen one by one.
     pub drops: Vec<Dropped>,
+    /// Drops by a firewall.
+    pub barred: Vec<Barred>,
+    /// Others that listen there too, where any of them may have been meant.
+    pub beside: Vec<Beside>,
     /// RSTs that answered them.
     pub resets: u64,
     /// How often an answer was sent again at most.
@@ -160,6 +206,8 @@ pub struct Refusals {
 
 /// Drops of different kinds kept of one span.
 const MAX_DROPS: usize = 8;
+/// Packets of one kind that a firewall's rules are asked about.
+const MAX_SAMPLES: usize = 8;
 
 /// What goes on.
 #[derive(Clone, Debug)]
@@ -173,6 +221,7 @@ pub(super) struct Incident {
     pub(super) sure: bool,
     client: Client,
     drops: Vec<Dropped>,
+    barred: Vec<Barred>,
     resets: u64,
     pub(super) retransmits: u32,
 }
@@ -189,6 +238,7 @@ impl Incident {
             sure: true,
             client: Client::Unseen,
             drops: Vec::new(),
+            barred: Vec::new(),
             resets: 0,
             retransmits: 0,
         }
@@ -227,14 +277,22 @@ impl Incident {
         self.note(client);
         let same = |other: &&mut Dropped| {
             let same_packet = (other.packet, other.flags) == (seen.packet, seen.flags);
-            same_packet
-                && (&other.reason, &other.location, other.hook)
-                    == (&seen.reason, &seen.location, seen.hook)
+            same_packet && (&other.reason, &other.location) == (&seen.reason, &seen.location)
         };
         if let Some(other) = self.drops.iter_mut().find(same) {
             other.count += 1;
         } else if self.drops.len() < MAX_DROPS {
             self.drops.push(seen);
+        }
+    }
+
+    /// A firewall dropped something of it.
+    pub(super) fn bar(&mut self, barred: Barred) {
+        let same = |other: &&mut Barred| is_same_kind(&other.seen, &barred.seen);
+        if let Some(other) = self.barred.iter_mut().find(same) {
+            other.add(&barred);
+        } else if self.barred.len() < MAX_DROPS {
+            self.barred.push(barred);
         }
     }
 
@@ -268,6 +326,8 @@ impl Incident {
             sure: std::mem::replace(&mut self.sure, true),
             client: std::mem::take(&mut self.client),
             drops: std::mem::take(&mut self.drops),
+            barred: std::mem::take(&mut self.barred),
+            beside: Vec::new(),
             resets: std::mem::take(&mut self.resets),
             retransmits: std::mem::take(&mut self.retransmits),
             counters: counters.cloned(),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
 };
 
 /// Network namespace, port of the listener, and the client.
@@ -21,6 +21,10 @@ const MARGIN_NS: u64 = 500_000_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
     sk: u64,
+    /// The address that it connects to.
+    pub(super) local: IpAddr,
+    /// The client's initial sequence number.
+    pub(super) isn: u32,
     pub(super) first_ns: u64,
     last_ns: u64,
     apart_ns: u64,
@@ -54,8 +58,9 @@ impl Requests {
         self.waiting.is_empty()
     }
 
-    pub(super) fn answered_again(&mut self, key: Key, sk: u64, now_ns: u64) {
-        if let Some(request) = self.waiting.get_mut(&key).filter(|known| known.sk == sk) {
+    pub(super) fn answered_again(&mut self, key: Key, sk: u64, syn: (IpAddr, u32), now_ns: u64) {
+        let known = self.waiting.get_mut(&key).filter(|known| known.sk == sk);
+        if let Some(request) = known.filter(|known| known.isn == syn.1) {
             request.apart_ns = now_ns.saturating_sub(request.last_ns).max(FIRST_NS);
             request.last_ns = now_ns;
             request.times += 1;
@@ -72,6 +77,8 @@ impl Requests {
         }
         let request = Request {
             sk,
+            local: syn.0,
+            isn: syn.1,
             first_ns: now_ns,
             last_ns: now_ns,
             apart_ns: FIRST_NS,

@@ -2,7 +2,7 @@
 
 use tracer_ebpf::{
     event::{self, Head, Packet, Tuple, Wire as _},
-    listener::{CameUp, kind},
+    listener::{CameUp, flag, kind},
 };
 
 use super::*;
@@ -637,7 +637,7 @@ fn strangers_that_a_firewall_keeps_from_a_listener_are_told() {
     listeners.observe(&dropped(70 * SECOND, answer, "output"));
     let due = listeners.due(80 * SECOND);
     assert_eq!(due[0].client, Client::One("10.9.0.7:5000".parse().unwrap()));
-    assert_eq!(due[0].drops[0].packet, PacketKind::SynAck);
+    assert_eq!(due[0].barred[0].seen.packet, PacketKind::SynAck);
 }
 
 #[test]
@@ -680,12 +680,140 @@ fn nobody_is_told_of_what_a_firewall_drops_elsewhere() {
     }
     listeners.observe(&dropped(2 * SECOND, syn(3), "forward"));
     assert_eq!(told(&mut listeners, 60 * SECOND), []);
-    // Of two processes that listen there, either might have taken it.
+}
+
+#[test]
+fn of_several_that_listen_on_one_end_all_are_told() {
+    let mut listeners = watching();
     let mut other = listening(how::BEGAN, SK + 64, 3 * SECOND, listener(0, 0, 0));
     if let Event::Listening(listening) = &mut other {
         listening.owner.tgid = 4243;
     }
     listeners.observe(&other);
+    let elsewhere = Listener {
+        local: [0; 16],
+        ..listener(0, 0, 0)
+    };
+    listeners.observe(&listening(how::BEGAN, SK + 128, 3 * SECOND, elsewhere));
     listeners.observe(&dropped(4 * SECOND, syn(4), "input"));
-    assert_eq!(told(&mut listeners, 60 * SECOND), []);
+    listeners.observe(&dropped(4 * SECOND, syn(5), "input"));
+    let due = listeners.due(60 * SECOND);
+    let [one] = due.as_slice() else {
+        panic!("{due:?}")
+    };
+    assert_eq!((one.turned_away, one.beside.len()), (2, 1));
+    let owner = one.beside[0].creator.unwrap();
+    assert_ne!(owner.tgid, one.creator.unwrap().tgid);
+}
+
+#[test]
+fn a_listener_for_ipv6_alone_takes_no_ipv4() {
+    for (flags, expected) in [
+        (flag::IPV6_ONLY, vec![]),
+        (flag::BOTH_FAMILIES, firewall(1)),
+        (0, firewall(1)),
+    ] {
+        let mut listeners = Listeners::new(false);
+        let ipv6 = Listener {
+            local: [0; 16],
+            family: 10,
+            flags,
+            ..listener(0, 0, 0)
+        };
+        listeners.observe(&listening(how::BEGAN, SK, SECOND, ipv6));
+        listeners.observe(&dropped(2 * SECOND, syn(5), "input"));
+        assert_eq!(told(&mut listeners, 60 * SECOND), expected, "{flags}");
+    }
+}
+
+#[test]
+fn a_full_queue_is_of_the_listener_that_takes_what_comes() {
+    let full = |local, family| Listener {
+        local,
+        family,
+        drops: 3,
+        ..listener(0, 2, 0)
+    };
+    let mut ipv4 = [0; 16];
+    (ipv4[10], ipv4[11]) = (0xff, 0xff);
+    for (local, family, remote, expected) in [
+        (ipv4, 2, "10.9.0.1:80", 1),
+        (ipv4, 2, "[fd00::1]:80", 0),
+        ([0; 16], 10, "[fd00::1]:80", 1),
+        ([0; 16], 10, "10.9.0.1:80", 1),
+    ] {
+        let mut listeners = Listeners::new(false);
+        let quiet = Listener {
+            drops: 0,
+            ..full(local, family)
+        };
+        listeners.observe(&listening(how::BEGAN, SK, SECOND, quiet));
+        listeners.look(&look(SECOND, &[], Some(Counters::default())));
+        let now = [(SK, full(local, family))];
+        listeners.look(&look(2 * SECOND, &now, Some(counters(3, 3, 0, 0))));
+        let span = SECOND..=3 * SECOND;
+        let remote = remote.parse().unwrap();
+        let found = listeners.full(remote, &span);
+        assert_eq!(found.len(), expected, "{local:?} {remote}");
+        // One that listens on the very address takes it instead.
+        let closer = Listener {
+            inode: 78,
+            local: ip(1),
+            ..quiet
+        };
+        listeners.observe(&listening(how::BEGAN, SK + 64, SECOND, closer));
+        if remote.is_ipv4() {
+            assert_eq!(listeners.full(remote, &span), []);
+        }
+    }
+}
+
+/// What a client sends whose SYN had this number.
+fn ack(isn: u32) -> Packet {
+    Packet {
+        seq: isn.wrapping_add(1),
+        ..packet(7, 16)
+    }
+}
+
+#[test]
+fn acknowledgments_that_a_firewall_drops_are_joined_to_their_handshake() {
+    let isn = u32::MAX;
+    let again = Packet {
+        seq: isn,
+        ..packet(7, 0)
+    };
+    let old = Packet {
+        seq: 7_000_000,
+        ..ack(0)
+    };
+    let rst = Packet {
+        flags: 4,
+        ..ack(isn)
+    };
+    for (packets, kind, count) in [
+        (vec![ack(isn), ack(isn)], Kind::LastAck, 2),
+        (vec![ack(isn), rst], Kind::LastAck, 1),
+        (vec![rst, ack(isn)], Kind::LastAck, 1),
+        (vec![rst], Kind::Unanswered, 1),
+        // Of an earlier connection between the same ends.
+        (vec![old], Kind::Unanswered, 0),
+        (vec![old, ack(isn)], Kind::LastAck, 1),
+    ] {
+        let mut listeners = watching();
+        // Nobody is waited for yet.
+        listeners.observe(&dropped(2 * SECOND, ack(isn), "input"));
+        listeners.observe(&at(what::ANSWERED_AGAIN, 3 * SECOND, again, 1, None));
+        for packet in &packets {
+            listeners.observe(&dropped(3 * SECOND, *packet, "input"));
+        }
+        pass(&mut listeners, 60 * SECOND);
+        let due = listeners.due(61 * SECOND);
+        let [one] = due.as_slice() else {
+            panic!("{due:?}")
+        };
+        assert_eq!((&one.kind, one.turned_away), (&kind, 1), "{packets:?}");
+        let seen: u64 = one.barred.iter().map(|it| it.seen.count).sum();
+        assert_eq!(seen, count, "{packets:?}");
+    }
 }

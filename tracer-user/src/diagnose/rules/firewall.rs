@@ -192,9 +192,9 @@ fn with_place(case: &Case<'_>, drop: &SeenDrop, mut finding: Finding) -> Finding
              sequence number",
         );
     }
-    finding = ruling::explain(case, drop, finding);
     let port = case.remote().port();
     let shell = case.way(drop.netns);
+    finding = ruling::explain(&shell, drop, finding);
     if drop.place.engine == Some("iptables-legacy") {
         let tool = if case.is_ipv6() {
             "ip6tables"

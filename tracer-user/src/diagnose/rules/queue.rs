@@ -44,9 +44,9 @@ fn full(case: &Case<'_>, queue: &FullQueue) -> Finding {
         words::were(case.syns(), "SYN")
     ))
     .why(format!(
-        "the listener turned away {} packets since {} before that, and it is the only one of this \
-         host that takes {} and did (joined by its address and the time)",
-        queue.turned_away,
+        "the listener turned away {} since {} before that, and it is the only one of this host that \
+         takes {} and did (joined by its address and the time)",
+        words::some(queue.turned_away, "packet"),
         words::duration(meanwhile),
         case.attempt.beyond.reached().unwrap_or(case.remote())
     ))
@@ -60,18 +60,25 @@ fn full(case: &Case<'_>, queue: &FullQueue) -> Finding {
 }
 
 fn as_last_seen(queue: &FullQueue) -> String {
-    let (under_way, limit) = (queue.handshakes, queue.backlog_limit);
+    let limit = queue.backlog_limit;
+    let under_way = match queue.handshakes {
+        1 => "1 handshake is".to_owned(),
+        handshakes => format!("{handshakes} handshakes are"),
+    };
     match (queue.syn_queue, queue.max_syn_backlog) {
         (true, Some(most)) => format!(
-            "as last seen, {under_way} handshakes are under way; net.ipv4.tcp_max_syn_backlog is {most}, \
-             and the listener itself takes {limit}"
+            "as last seen, {under_way} under way; net.ipv4.tcp_max_syn_backlog is {most}, and the \
+             listener itself takes {limit}"
         ),
-        (true, None) => format!(
-            "as last seen, {under_way} handshakes are under way, and the listener takes {limit}"
-        ),
+        (true, None) => {
+            format!("as last seen, {under_way} under way, and the listener takes {limit}")
+        }
         (false, _) => format!(
-            "as last seen, {} connections wait for accept(), and the queue takes {limit} and one more",
-            queue.backlog
+            "as last seen, {} for accept(), and the queue takes {limit} and one more",
+            match queue.backlog {
+                1 => "1 connection waits".to_owned(),
+                waiting => format!("{waiting} connections wait"),
+            }
         ),
     }
 }

@@ -34,6 +34,8 @@ pub(in crate::session) struct Taker {
 /// A listener that is gone.
 pub(super) struct Gone {
     process: Process,
+    /// As in [`tracer_ebpf::listener::Listener::flags`].
+    flags: u32,
     ended_ns: u64,
 }
 
@@ -47,6 +49,7 @@ impl Inbound {
         };
         let gone = Gone {
             process,
+            flags: known.listener.flags,
             ended_ns: ended.head.time_ns,
         };
         self.gone.put((known.listener.netns, known.local()), gone);
@@ -58,7 +61,7 @@ impl Inbound {
         let local = SocketAddr::new(net::address(tuple.local), tuple.local_port);
         let watched = self.listeners.watched().filter_map(|(_, known)| {
             let here = known.listener.netns == tuple.netns && !known.has_ended();
-            let close = here.then(|| closeness(known.local(), local)).flatten()?;
+            let close = here.then(|| known.closeness(local)).flatten()?;
             let taker = Taker {
                 inode: known.listener.inode,
                 likely: known.processes().collect(),
@@ -70,7 +73,7 @@ impl Inbound {
         let gone = self.gone.iter().filter_map(|(&(netns, at), gone)| {
             let at_once = state.head.time_ns.saturating_sub(gone.ended_ns) <= AT_ONCE_NS;
             let here = netns == tuple.netns && (was_accepted || at_once);
-            let close = here.then(|| closeness(at, local)).flatten()?;
+            let close = here.then(|| closeness(at, gone.flags, local)).flatten()?;
             let taker = Taker {
                 process: Some(gone.process.clone()),
                 ..Taker::default()

@@ -45,7 +45,7 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     if let Some(hook) = drop.place.hook {
         finding = finding.why(format!("hook {}, netns {netns}", hook.to_uppercase()));
     }
-    finding = ruling::explain(stalled.case, drop, finding);
+    finding = ruling::explain(&stalled.case.way(drop.netns), drop, finding);
     let device = drop.device.as_deref();
     Some(fix::from_catalogue(stalled.case, finding, netns, device))
 }

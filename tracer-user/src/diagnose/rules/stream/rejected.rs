@@ -73,6 +73,6 @@ fn describe(stalled: &Stalled<'_>, drop: &SeenDrop, answer: &str) -> Finding {
         finding = finding.why(format!("hook {}, netns {netns}", hook.to_uppercase()));
     }
     let finding = firewall::unless_ruled(drop, finding);
-    let finding = ruling::explain(stalled.case, drop, finding);
+    let finding = ruling::explain(&stalled.case.way(drop.netns), drop, finding);
     fix::from_catalogue(stalled.case, finding, netns, drop.device.as_deref())
 }

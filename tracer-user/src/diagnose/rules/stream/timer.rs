@@ -120,7 +120,7 @@ fn silence(stalled: &Stalled<'_>, cause: &'static str) -> Finding {
             "the dropped packets carried no socket of it: they are joined by their addresses and \
              sequence numbers",
         );
-        return ruling::explain(stalled.case, drop, finding);
+        return ruling::explain(&stalled.case.way(drop.netns), drop, finding);
     }
     let finding = Finding::new(cause, Confidence::Certain, what);
     let full =
