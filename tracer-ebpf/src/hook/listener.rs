@@ -61,7 +61,6 @@ const WAIT_NS: u64 = 300_000_000_000;
 unsafe fn describe(to: *mut Listener, sk: u64) {
     // SAFETY: as the caller promises.
     unsafe {
-        socket::local(&raw mut (*to).local, sk);
         (*to).local_port = read(sk, layout!(sock_num));
         (*to).family = socket::family(sk);
         (*to).netns = socket::netns(sk);
@@ -73,6 +72,8 @@ unsafe fn describe(to: *mut Listener, sk: u64) {
         (*to).drops = read(sk, layout!(sock_drops));
         (*to).state = socket::tcp_state(sk);
         (*to).flags = families(sk);
+        // Last: what comes behind its choice of a family is verified once for each.
+        socket::local(&raw mut (*to).local, sk);
     }
 }
 
