@@ -338,8 +338,6 @@ impl Session {
         self.show_looks(show)?;
         let holders = &mut self.sockets.holders;
         let mut due = self.inbound.due(now_ns, &self.tracker, holders);
-        let barred = due.iter().flat_map(|(refusals, _)| &refusals.barred);
-        self.firewalls.read_for(barred);
         for (refusals, circumstances) in &mut due {
             self.ways.of_netns(refusals.listener.netns);
             circumstances.rulings = self.firewalls.judge_barred(&refusals.barred);

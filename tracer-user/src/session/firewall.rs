@@ -35,6 +35,14 @@ use crate::{
 const FRESH: Duration = Duration::from_secs(2);
 /// Network namespaces remembered at most.
 const MAX_KNOWN: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+/// A namespace's rules are read again after so many times as long as reading them took.
+const APART: u32 = 5;
+/// But not before.
+const LEAST_APART: Duration = Duration::from_millis(200);
+/// The same for packets that may be nobody's here, once so many have been read for such.
+const MOST_FOR_ANYONE: u32 = 4;
+const SELDOM: u32 = 20;
+const SELDOM_AT_LEAST: Duration = Duration::from_secs(5);
 /// Records wait so long for rules that are being read.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Comparisons that a second's drops may take, and one of them.
@@ -59,29 +67,45 @@ struct Known {
     asked: bool,
     /// When they had been read, and how long that took.
     read: Option<(Instant, Duration)>,
+    /// How often they were read for anyone's packets lately.
+    for_anyone: u32,
+    /// From when on that counts less.
+    less_at: Option<Instant>,
 }
 
-/// What for rules are read.
-#[derive(Clone, Copy)]
-enum Wanted {
-    /// A packet of a process of this host was dropped.
-    Ours,
-    /// A record tells of packets of strangers.
-    Told,
-    /// A packet was dropped that may be nobody's on this host: whoever floods it must not keep it busy.
-    Anyones,
-}
-
-impl Wanted {
-    /// Rules are not read again before this, and so many times as long as reading them took.
-    fn apart(self, took: Duration) -> Duration {
-        let (times, least_ms) = match self {
-            Self::Ours => (5, 200),
-            Self::Told => (20, 1000),
-            Self::Anyones => (20, 5000),
+impl Known {
+    /// Whether they may be read again by now; of anyone's packets the first few do as of our own.
+    fn may_be_read(&mut self, whose: Whose) -> bool {
+        let Some((at, took)) = self.read else {
+            return true;
         };
-        (times * took).max(Duration::from_millis(least_ms))
+        if at.elapsed() < (APART * took).max(LEAST_APART) {
+            return false;
+        }
+        if whose == Whose::Ours {
+            return true;
+        }
+        let now = Instant::now();
+        let less_every = (SELDOM * took).max(SELDOM_AT_LEAST);
+        let mut less_at = self.less_at.unwrap_or(now + less_every);
+        while self.for_anyone > 0 && less_at <= now {
+            self.for_anyone -= 1;
+            less_at += less_every;
+        }
+        self.less_at = Some(less_at.max(now));
+        let may_be = self.for_anyone < MOST_FOR_ANYONE;
+        self.for_anyone += u32::from(may_be);
+        may_be
     }
+}
+
+/// Whose packet a firewall dropped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// A process's on this host.
+    Ours,
+    /// Perhaps nobody's here: whoever floods this host must not keep it busy.
+    Anyones,
 }
 
 /// Who asks: so many namespaces at once.
@@ -130,11 +154,11 @@ impl Firewalls {
         if drop.conntrack == u32::MAX {
             place.conntrack = Some(self.conntrack(netns));
         }
-        let wanted = match drop.head.attempt_ns {
-            0 => Wanted::Anyones,
-            _ => Wanted::Ours,
+        let whose = match drop.head.attempt_ns {
+            0 => Whose::Anyones,
+            _ => Whose::Ours,
         };
-        self.have_read(netns, drop.head.time_ns, wanted);
+        self.have_read(netns, drop.head.time_ns, whose);
     }
 
     fn conntrack(&mut self, netns: u32) -> Conntrack {
@@ -153,15 +177,12 @@ impl Firewalls {
     }
 
     /// Rules that were read before a drop may not be those that dropped it.
-    fn have_read(&mut self, netns: u32, dropped_ns: u64, wanted: Wanted) {
+    fn have_read(&mut self, netns: u32, dropped_ns: u64, whose: Whose) {
         self.take_answers();
         let known = self.known.get_or_insert_mut(netns, Known::default);
         let current = known.last.as_ref();
         let is_current = current.is_some_and(|look| look.began_ns > dropped_ns);
-        let too_soon = known
-            .read
-            .is_some_and(|(at, took)| at.elapsed() < wanted.apart(took));
-        if known.asked || is_current || too_soon {
+        if known.asked || is_current || !known.may_be_read(whose) {
             return;
         }
         // Where the threads could not be started, or have failed, the rules are not known.
@@ -198,27 +219,12 @@ impl Firewalls {
             if !drop.is_netfilter() || drop.netns == 0 {
                 continue;
             }
-            self.have_read(drop.netns, drop.last_ns, Wanted::Ours);
+            self.have_read(drop.netns, drop.last_ns, Whose::Ours);
             self.wait(drop.netns, deadline);
             self.patient_again = Some(Instant::now() + began.elapsed());
             let packet = Packet::of(drop, &tuple);
             drop.ruling = Some(self.ruling(drop, &packet));
         }
-    }
-
-    /// Has the rules read that records of strangers are going to be judged by, and waits for them.
-    pub(super) fn read_for<'a>(&mut self, barred: impl Iterator<Item = &'a Barred> + Clone) {
-        let began = Instant::now();
-        if self.patient_again.is_some_and(|again| began < again) {
-            return;
-        }
-        for it in barred.clone() {
-            self.have_read(it.seen.netns, it.seen.last_ns, Wanted::Told);
-        }
-        for it in barred {
-            self.wait(it.seen.netns, began + PATIENCE);
-        }
-        self.patient_again = Some(Instant::now() + began.elapsed());
     }
 
     /// Which rules can have dropped what a listener or its clients sent, of each kind: by some of the
