@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A client sends its SYN again after 1 s (`TCP_TIMEOUT_INIT`), or has given up before: both are told.
-const HOLD_NS: u64 = 3_000_000_000;
+pub(super) const HOLD_NS: u64 = 3_000_000_000;
 /// Packets that wait at most; then the oldest goes.
 const MAX_WAITING: usize = 16_384;
 /// Sequence numbers of this host's own clients that are remembered.

@@ -7,7 +7,7 @@ use tracer_ebpf::{
     listener::{AtListener, Listener},
 };
 
-use super::{APART_NS, Counters, GATHER_NS, Watched};
+use super::{APART_NS, Counters, GATHER_NS, Watched, barred::HOLD_NS};
 use crate::{
     attribute::evidence::{PacketKind, SeenDrop, is_same_kind},
     cause,
@@ -333,7 +333,12 @@ impl Incident {
             counters: counters.cloned(),
         };
         self.since_ns = self.last_ns;
-        self.next_ns = self.last_ns + APART_NS;
+        // What a firewall drops is told that much later.
+        let held_ns = match kind {
+            Kind::Firewall { .. } => HOLD_NS,
+            _ => 0,
+        };
+        self.next_ns = self.last_ns + held_ns + APART_NS;
         refusals
     }
 }

@@ -817,3 +817,21 @@ fn acknowledgments_that_a_firewall_drops_are_joined_to_their_handshake() {
         assert_eq!(seen, count, "{packets:?}");
     }
 }
+
+#[test]
+fn a_flood_that_a_firewall_drops_is_told_every_five_seconds() {
+    let mut listeners = watching();
+    let mut records = Vec::new();
+    for tenth in 20..320_u32 {
+        let now_ns = u64::from(tenth) * SECOND / 10;
+        listeners.observe(&dropped(now_ns, syn(tenth), "input"));
+        records.extend(told(&mut listeners, now_ns).into_iter().map(|(_, it)| it));
+    }
+    records.extend(
+        told(&mut listeners, 60 * SECOND)
+            .into_iter()
+            .map(|(_, it)| it),
+    );
+    assert_eq!(records.iter().sum::<u64>(), 300);
+    assert_eq!(records.len(), 7, "{records:?}");
+}
