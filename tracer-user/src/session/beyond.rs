@@ -24,8 +24,9 @@ use crate::{
     record::{Direction, PeerRole, Process, Role},
 };
 
-/// Asking all network namespaces ends after so long: records wait meanwhile.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// All network namespaces are asked where so much time is saved up: they may have all of it, since a busy
+/// host takes longer; records wait meanwhile.
+const LEAST_PATIENCE: Duration = Duration::from_millis(50);
 /// It may take so much of the time: a fifth.
 const SHARE: u32 = 5;
 /// What was not taken is saved up to this.
@@ -90,7 +91,7 @@ impl Surroundings {
         if subjects.is_empty() {
             return;
         }
-        let (asked, why) = if self.saved < PATIENCE {
+        let (asked, why) = if self.saved < LEAST_PATIENCE {
             (0, "they were asked before it, which takes long")
         } else {
             (MAX_ASKED, "too many connections failed at once")
@@ -98,7 +99,7 @@ impl Surroundings {
         for left in subjects.drain(asked.min(subjects.len())..) {
             due[left.nth].beyond.unasked = Some(why.to_owned());
         }
-        for subject in follow(subjects, due, &mut sockets.holders) {
+        for subject in follow(subjects, due, &mut sockets.holders, began + self.saved) {
             let beyond = &mut due[subject.nth].beyond;
             let listener = beyond.other_end.take();
             *beyond = subject.beyond;
@@ -134,11 +135,16 @@ fn was_refused(attempt: &Attempt) -> bool {
 }
 
 /// Follows connections through their translations, to their other ends.
-fn follow(mut subjects: Vec<Subject>, due: &[Attempt], holders: &mut Holders) -> Vec<Subject> {
+fn follow(
+    mut subjects: Vec<Subject>,
+    due: &[Attempt],
+    holders: &mut Holders,
+    until: Instant,
+) -> Vec<Subject> {
     let mut done = Vec::new();
     while !subjects.is_empty() {
         let questions = subjects.iter().map(|it| (it.nth, it.flow)).collect();
-        let Some((known, all)) = ask(questions) else {
+        let Some((known, all)) = ask(questions, until) else {
             for subject in &mut subjects {
                 subject.beyond.unasked = Some("they cannot be asked".to_owned());
             }
@@ -173,10 +179,11 @@ fn follow(mut subjects: Vec<Subject>, due: &[Attempt], holders: &mut Holders) ->
 }
 
 /// What the namespaces of this host know, and whether all of them answered.
-fn ask(questions: Vec<(usize, Flow)>) -> Option<(Vec<Known>, bool)> {
+fn ask(questions: Vec<(usize, Flow)>, until: Instant) -> Option<(Vec<Known>, bool)> {
     let questions = Arc::new(questions);
+    let patience = until.saturating_duration_since(Instant::now());
     let (answers, left) =
-        netns::within_each(PATIENCE, move |netns| answer(netns, &questions)).ok()?;
+        netns::within_each(patience, move |netns| answer(netns, &questions)).ok()?;
     let mut all = left == 0;
     let mut known = Vec::new();
     for answer in answers {
