@@ -12,9 +12,11 @@ use crate::project::Project;
 use crate::step;
 
 /// Programs that the lab runs, besides Python and what busybox is good enough for.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("ip", "iproute2"),
     ("tc", "iproute2"),
+    ("ss", "iproute2"),
+    ("nstat", "iproute2"),
     ("nft", "nftables"),
     ("iptables-legacy", "iptables"),
     ("ip6tables-legacy", "iptables"),
