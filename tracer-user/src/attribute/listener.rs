@@ -11,6 +11,7 @@ mod form;
 mod look;
 mod refusals;
 mod requests;
+mod unreceived;
 
 use std::{
     cmp::Reverse,
@@ -32,6 +33,7 @@ use self::{
     look::Namespace,
     refusals::Incident,
     requests::Requests,
+    unreceived::Unreceived,
 };
 pub use self::{
     closeness::closeness,
@@ -119,6 +121,11 @@ impl Listeners {
     pub fn observe(&mut self, event: &Event) {
         if let Some(stranger) = self.barred.observe(event) {
             self.bar(stranger);
+        }
+        if let Event::Drop(drop, place) = event
+            && let Some(unreceived) = Unreceived::of(drop, place)
+        {
+            self.dropped_somewhere(unreceived);
         }
         match event {
             Event::Drop(drop, place) if !self.requests.is_empty() => self.acks.keep(drop, place),
@@ -402,6 +409,27 @@ impl Listeners {
         if let Some(kind) = kind {
             let incident = self.incident(sk, kind, now_ns);
             incident.see(seen, client, was_reset, now_ns);
+        }
+    }
+
+    /// Dropped at the one listener that takes it, which the kernel half does not count.
+    fn dropped_somewhere(&mut self, it: Unreceived) {
+        let Some((sk, _)) = self.taker(it.netns, it.local) else {
+            return;
+        };
+        if !self.beside(sk).is_empty() {
+            return;
+        }
+        if let Some(watched) = self.watched.get_mut(&sk) {
+            let late = watched.held.min(1);
+            watched.held -= late;
+            watched.otherwise += 1 - late;
+        }
+        let counts = matches!(it.kind, Kind::Dropped(_));
+        let incident = self.incident(sk, it.kind, it.at_ns);
+        incident.see(it.dropped, it.client, false, it.at_ns);
+        if counts {
+            incident.turn_away(1, it.at_ns);
         }
     }
 

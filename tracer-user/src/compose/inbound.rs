@@ -145,7 +145,7 @@ fn drops(refusals: &Refusals) -> Vec<Drop> {
         packet: drop.packet.name().to_owned(),
         netns: (refusals.listener.netns != 0).then_some(refusals.listener.netns),
         device: None,
-        matched_by: MatchedBy::Listener,
+        matched_by: drop.matched_by,
     };
     let at_listener = refusals.drops.iter().map(one);
     let barred = refusals.barred.iter().map(|it| super::drop(&it.seen));

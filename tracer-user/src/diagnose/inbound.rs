@@ -14,7 +14,7 @@ use crate::{
         listener::{Barred, Client, Dropped, Kind, Refusals},
     },
     cause, net,
-    record::{Confidence, Severity},
+    record::{Confidence, MatchedBy, Severity},
 };
 
 /// Judges what a listener turned away. `places` serves only to make commands ready to run.
@@ -416,16 +416,19 @@ fn dropped(refusals: &Refusals) -> Finding {
     };
     let cause = cause_of(first);
     let reason = first.reason.as_deref().unwrap_or_default();
-    let finding = Finding::new(
-        cause,
-        Confidence::Certain,
-        format!(
-            "{} dropped at it: {}",
-            were(refusals.turned_away, "packet"),
-            meaning(reason)
-        ),
+    let what = format!(
+        "{} dropped at it: {}",
+        were(refusals.turned_away, "packet"),
+        meaning(reason)
     );
-    with_links(finding, refusals)
+    let is_its = |drop: &Dropped| drop.matched_by == MatchedBy::Listener;
+    if refusals.drops.iter().all(is_its) {
+        return with_links(Finding::new(cause, Confidence::Certain, what), refusals);
+    }
+    with_links(Finding::new(cause, Confidence::Likely, what), refusals).missing(
+        "for which socket they were: this kernel does not name the receiver of what it drops (6.11 and \
+         newer do), and the address and port tell",
+    )
 }
 
 /// Their details were held back: only their number is known.

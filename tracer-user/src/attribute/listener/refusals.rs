@@ -11,6 +11,7 @@ use super::{APART_NS, Counters, GATHER_NS, Watched, barred::HOLD_NS};
 use crate::{
     attribute::evidence::{PacketKind, SeenDrop, is_same_kind},
     cause,
+    record::MatchedBy,
 };
 
 /// Kinds that are told apart.
@@ -52,6 +53,8 @@ pub struct Dropped {
     pub flags: u16,
     /// How many were seen one by one.
     pub count: u64,
+    /// How they are joined to the listener: by itself, where the kernel names the receiver.
+    pub matched_by: MatchedBy,
 }
 
 impl Dropped {
@@ -66,6 +69,7 @@ impl Dropped {
             packet: PacketKind::of(&at.packet),
             flags: at.packet.flags,
             count: 1,
+            matched_by: MatchedBy::Listener,
         }
     }
 

@@ -6,7 +6,7 @@ use tracer_ebpf::{
 };
 
 use super::*;
-use crate::{attribute::PacketKind, decode::Place};
+use crate::{attribute::PacketKind, decode::Place, kernel::way::Course, record::MatchedBy};
 
 const SK: u64 = 0xffff_8880_1234_5600;
 const NETNS: u32 = 4_026_532_177;
@@ -834,4 +834,42 @@ fn a_flood_that_a_firewall_drops_is_told_every_five_seconds() {
     );
     assert_eq!(records.iter().sum::<u64>(), 300);
     assert_eq!(records.len(), 7, "{records:?}");
+}
+
+/// As kernels tell that do not name the receiver of what they drop.
+#[test]
+fn a_syn_that_tcp_drops_is_of_the_one_listener_that_takes_it() {
+    let drop = |at_ns: u64, location: &str| {
+        let event = event::Drop {
+            head: head(event::kind::DROP, 0, at_ns),
+            packet: syn(7),
+            ..event::Drop::ZERO
+        };
+        let place = Place {
+            reason: Some("TCP_MD5NOTFOUND".into()),
+            location: Some(location.into()),
+            course: Some(Course::Received),
+            ..Place::default()
+        };
+        Event::Drop(Box::new(event), place)
+    };
+    let mut listeners = watching();
+    listeners.observe(&drop(2 * SECOND, "tcp_v4_rcv"));
+    // It is in the listener's own count of drops, too.
+    listeners.look(&look(
+        3 * SECOND,
+        &[(SK, listener(1, 0, 0))],
+        Some(Counters::default()),
+    ));
+    let told = listeners.due(10 * SECOND);
+    let [refusals] = told.as_slice() else {
+        panic!("{told:#?}");
+    };
+    let kind = Kind::Dropped(Some("TCP_MD5NOTFOUND".into()));
+    assert_eq!((&refusals.kind, refusals.turned_away), (&kind, 1));
+    assert_eq!(refusals.drops[0].matched_by, MatchedBy::Tuple);
+    // On its way to TCP it is nobody's yet.
+    let mut listeners = watching();
+    listeners.observe(&drop(2 * SECOND, "ip_rcv_core"));
+    assert!(listeners.due(10 * SECOND).is_empty());
 }
