@@ -100,6 +100,14 @@ fn reset_sent(reason: &str) -> Event {
     Event::ResetSent(sent, Some(reason.into()))
 }
 
+/// As kernels tell that give no reasons.
+fn reset_sent_without_reason() -> Event {
+    match reset_sent("") {
+        Event::ResetSent(sent, _) => Event::ResetSent(sent, None),
+        other => other,
+    }
+}
+
 fn reset_reasons(attempt: &Attempt) -> Vec<&str> {
     let sent = attempt.evidence.resets_sent.iter();
     sent.filter_map(|sent| sent.reason.as_deref()).collect()
@@ -147,6 +155,15 @@ fn the_kernels_reason_tells_why_this_side_reset_it() {
     assert_eq!(reset("TCP_ABORT_ON_MEMORY").finding.cause, "out-of-memory");
     let without = verdict(state(ESTABLISHED, 0), vec![]);
     assert_eq!(without.finding.confidence, Confidence::Likely);
+    let by_close = verdict(state(ESTABLISHED, 0), vec![reset_sent_without_reason()]);
+    assert_eq!(by_close.finding.confidence, Confidence::Certain);
+    // Afterwards it may have been for want of memory.
+    let mut orphan = state(FIN_WAIT1, 0);
+    orphan.stream.flags = stream_flag::ORPHAN;
+    orphan.write_seq = 1101;
+    let afterwards = verdict(orphan, vec![reset_sent_without_reason()]);
+    assert_eq!(afterwards.finding.cause, "reset-by-local");
+    assert_eq!(afterwards.finding.confidence, Confidence::Likely);
 }
 
 #[test]

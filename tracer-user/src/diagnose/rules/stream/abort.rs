@@ -16,6 +16,14 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     let finding = Finding::new("reset-by-local", Confidence::Certain, what(stalled));
     let finding = match (stalled.reset_reason(), stalled.was_reset_from_here()) {
         (Some(reason), _) => finding.why(format!("this host sent a RST: {reason}")),
+        (None, true) if stalled.is_orphan() => {
+            let mut doubtful = finding.why("this host sent a RST").missing(
+                "why it was sent: this kernel gives no reasons (6.10 and newer do). Data may have come \
+                 after it was closed, or TCP had no memory for connections that nobody has open any more",
+            );
+            doubtful.confidence = Confidence::Likely;
+            doubtful
+        }
         (None, true) => finding
             .why("this host sent a RST")
             .missing("why it was sent: this kernel gives no reasons (6.10 and newer do)"),
