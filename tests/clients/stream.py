@@ -255,7 +255,17 @@ def meet_silence(sock, milliseconds):
         limit(sock, milliseconds)
     begin(sock, SILENCE)
     sock.sendall(b"x")
+    # The peer may take longer to fall silent.
+    while not is_under_way(sock):
+        sock.sendall(b"x")
     sock.recv(1)
+
+
+def is_under_way(sock):
+    """Whether something is not acknowledged that a peer would have acknowledged long since."""
+    time.sleep(0.1)
+    unacked = 24  # tcpi_unacked
+    return struct.unpack_from("I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), unacked)[0]
 
 
 def stay_idle(sock):
