@@ -10,12 +10,15 @@ mod timer;
 mod unsent;
 mod vanished;
 
-use tracer_ebpf::event::{State, Stream, stream_flag};
+use tracer_ebpf::{
+    event::{State, Stream, stream_flag},
+    tcp_state::{CLOSING, FIN_WAIT1, LAST_ACK},
+};
 
 use super::{admin, unknown};
 use crate::{
     attribute::{bytes_received, was_left},
-    diagnose::{case::Case, finding::Finding},
+    diagnose::{case::Case, finding::Finding, words},
     record::{Confidence, Severity},
 };
 
@@ -90,6 +93,18 @@ impl Stalled<'_> {
     /// Bytes that the peer has not acknowledged.
     fn unacked(&self) -> u32 {
         self.state.write_seq.wrapping_sub(self.state.isn)
+    }
+
+    /// What the peer has not acknowledged, in words: `500 bytes were`. A FIN counts as a byte, but is none
+    /// that the application sent.
+    fn unacked_words(&self) -> String {
+        let unacked = self.unacked();
+        let has_fin = matches!(self.state.old, FIN_WAIT1 | LAST_ACK | CLOSING);
+        match (unacked, has_fin) {
+            (1, true) => "its FIN was".to_owned(),
+            (_, true) => words::were(unacked.saturating_sub(1), "byte"),
+            (_, false) => words::were(unacked, "byte"),
+        }
     }
 
     /// Bytes that were not sent once.

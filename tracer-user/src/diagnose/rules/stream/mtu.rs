@@ -31,8 +31,8 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     )
     .why(stalled.flow())
     .why(format!(
-        "then {} bytes were not acknowledged, sent again {} times in a row",
-        stalled.unacked(),
+        "then {} not acknowledged, sent again {} times in a row",
+        stalled.unacked_words(),
         stalled.state.retransmits
     ))
     .why(format!(

@@ -4,7 +4,7 @@ use tracer_ebpf::tcp_state;
 
 use super::Stalled;
 use crate::{
-    diagnose::{finding::Finding, fix, words},
+    diagnose::{finding::Finding, fix},
     record::Confidence,
 };
 
@@ -20,7 +20,7 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
             "reset-by-peer",
             format!(
                 "the peer reset it after this side had closed it: {} not acknowledged",
-                words::were(stalled.unacked().saturating_sub(1), "byte")
+                stalled.unacked_words()
             ),
         ),
         libc::ECONNRESET => ("reset-by-peer", "the peer reset it".to_owned()),

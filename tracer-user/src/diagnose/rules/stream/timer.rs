@@ -105,7 +105,7 @@ fn silence(stalled: &Stalled<'_>, cause: &'static str) -> Finding {
     let stream = stalled.stream();
     let what = format!(
         "{} not acknowledged, and nothing came back for {}",
-        words::were(stalled.unacked(), "byte"),
+        stalled.unacked_words(),
         since(stream.last_received_ms)
     );
     if let Some(drop) = dropped::elsewhere(stalled) {
