@@ -585,6 +585,43 @@ fn who_closes_what_another_process_opened_is_a_holder_of_it() {
     assert_eq!(ended(reset, vec![closes(START_NS + 1)]).closer, None);
 }
 
+/// Before the end nobody can tell `shutdown()` from `close()`; at the end a socket that nobody left tells.
+#[test]
+fn who_shuts_down_what_another_process_opened_has_not_closed_it() {
+    for (flags, said) in [
+        (0, "process 99 shut it down, and so held it by then"),
+        (stream_flag::ORPHAN, "process 99 began to close it, and so"),
+    ] {
+        let mut end = state(FIN_WAIT1, libc::ETIMEDOUT);
+        end.stream.flags = flags;
+        end.write_seq = end.isn + 501;
+        let closes = event::Holder {
+            head: head(kind::HOLDER, END_NS - 1000, START_NS),
+            owner: Owner {
+                tgid: 99,
+                flags: owner_flag::HELD_IT,
+                ..Owner::ZERO
+            },
+            how: event::holder::CLOSED,
+            reserved: 0,
+        };
+        let mut tracker = Tracker::new(64);
+        tracker.observe(opened(0));
+        tracker.observe(Event::Holder(closes));
+        tracker.observe(Event::State(Box::new(end)));
+        let finding = judged(&tracker.due(u64::MAX)[0]).finding;
+        assert!(
+            finding.why.iter().any(|it| it.starts_with(said)),
+            "{finding:?}"
+        );
+        // A FIN is none of the bytes.
+        assert!(
+            finding.what.starts_with("500 bytes were not"),
+            "{finding:?}"
+        );
+    }
+}
+
 #[test]
 fn who_ends_a_connection_that_another_process_opened_is_told() {
     const IN_CALL: u32 = stream_flag::IN_CALL;

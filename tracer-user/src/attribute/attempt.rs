@@ -87,6 +87,8 @@ pub struct Closer {
     pub identity: Option<Arc<Identity>>,
     /// Path of its control group, by the id that the kernel half took.
     pub cgroup: Option<String>,
+    /// It did so before the connection ended: by `close()`, or by `shutdown()` alone.
+    pub began: bool,
 }
 
 /// One connection that has ended: a `connect()` that failed, or what had come up.

@@ -312,14 +312,16 @@ impl Tracker {
             return;
         }
         let key = (holder.head.sk, holder.head.attempt_ns);
-        let closer = Closer {
+        let mut closer = Closer {
             owner: holder.owner,
             process: process_of(&mut self.processes, &holder.owner),
             identity: identity_of(&mut self.identities, &holder.owner),
             cgroup: None,
+            began: false,
         };
         let open = self.open.get_mut(&key.0);
         if let Some(open) = open.filter(|open| open.start_ns == key.1) {
+            closer.began = true;
             open.closer = Some(closer);
             return;
         }

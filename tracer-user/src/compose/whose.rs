@@ -34,6 +34,7 @@ pub(super) fn holders(attempt: &Attempt) -> Vec<Process> {
         process,
         identity,
         cgroup,
+        began: _,
     }) = &attempt.closer
         && all.iter().all(|other| other.pid != owner.tgid)
     {

@@ -4,7 +4,7 @@ use tracer_ebpf::event::{Owner, State, owner_flag, seen_by, stream_flag};
 
 use super::case::{Case, Exit};
 use crate::{
-    attribute::{Attempt, End, SeenDrop, is_late, was_left},
+    attribute::{Attempt, Closer, End, SeenDrop, is_late, was_left},
     errno, net,
 };
 
@@ -142,17 +142,28 @@ pub(super) fn who_ended(case: &Case<'_>) -> Option<String> {
         None => format!("process {}", owner.tgid),
     };
     let ender = ender(attempt).filter(|&tgid| tgid != owner.tgid);
-    let closer = attempt.closer.as_ref().map(|closer| &closer.owner);
-    let (other, did) = match (ender, closer) {
-        (Some(tgid), Some(closer)) if tgid == closer.tgid => (named(closer), "ended"),
-        (Some(tgid), _) => (format!("process {tgid}"), "ended"),
-        (None, Some(closer)) => (named(closer), "closed"),
+    let (other, did) = match (ender, &attempt.closer) {
+        (Some(tgid), Some(closer)) if tgid == closer.owner.tgid => {
+            (named(&closer.owner), "ended it")
+        }
+        (Some(tgid), _) => (format!("process {tgid}"), "ended it"),
+        (None, Some(closer)) => (named(&closer.owner), did(attempt, closer)),
         (None, None) => return heirs(attempt, &named(owner)),
     };
     let opened = named(owner);
     Some(format!(
-        "{other} {did} it, and so held it by then; {opened} had opened it"
+        "{other} {did}, and so held it by then; {opened} had opened it"
     ))
+}
+
+/// What has a descriptor at the end was not closed before it, but shut down. Of what has none any more both
+/// may be true, by two processes.
+fn did(attempt: &Attempt, closer: &Closer) -> &'static str {
+    match (&attempt.end, closer.began) {
+        (End::State(state), true) if attempt.end_was_seen() && !was_left(state) => "shut it down",
+        (_, true) => "began to close it",
+        (_, false) => "closed it",
+    }
 }
 
 /// Those that held it when the process that had opened it was gone.

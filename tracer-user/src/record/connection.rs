@@ -32,8 +32,8 @@ pub struct Connection {
     /// How that process was joined to it: by its own socket, or by the one that listens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched_by: Option<MatchedBy>,
-    /// Processes that had its socket at its end, where they are not `process` alone: it was passed on, or
-    /// inherited.
+    /// Processes that had its socket at its end, or shut it down or closed it before, where they are not
+    /// `process` alone: it was passed on, or inherited.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holders: Vec<Process>,
     /// The socket.
