@@ -134,6 +134,9 @@ def at_router(command):
 
 ROUTER_DROPS = """nft 'table inet stream { chain forward {
     type filter hook forward priority 0; drop; }; }'"""
+# A RST that is rejected in turn would never arrive.
+ROUTER_REJECTS = """nft 'table inet stream { chain forward { type filter hook forward priority 0;
+    tcp flags & rst == 0 reject with tcp reset; }; }'"""
 ROUTER_TC = """sh -c "tc qdisc add dev SIDE clsact
     tc filter add dev SIDE egress protocol all bpf da bytecode '1,6 0 0 2'" """
 
@@ -337,6 +340,7 @@ ENDS = {
     "breaks-link": break_link,
     "drops-by-tc": drop_by_tc,
     "drops-at-router": at_router(ROUTER_DROPS),
+    "rejects-at-router": at_router(ROUTER_REJECTS),
     "drops-by-router-tc": at_router(ROUTER_TC),
     "meets-small-link": meet_small_link,
     "sends-large": send_large,

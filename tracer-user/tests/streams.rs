@@ -4,13 +4,13 @@ use tracer_ebpf::event::{
     self, Head, Owner, State, Stream, Wire, kind, owner_flag, seen_by, stream_flag,
 };
 use tracer_user::{
-    attribute::{self, Attempt, RouteAnswer, Tracker},
+    attribute::{self, Attempt, OtherEnd, RouteAnswer, Tracker},
     clock::Clock,
     compose,
     decode::{Event, Place},
     diagnose::{Outcome, Places, Verdict, diagnose},
     judge::{Judged, judge},
-    record::{ClosedBy, Confidence, Direction, Resent, Severity},
+    record::{ClosedBy, Confidence, Direction, PeerRole, Resent, Severity},
 };
 
 const CLOCK: Clock = Clock { offset_ns: 0 };
@@ -619,6 +619,27 @@ fn who_shuts_down_what_another_process_opened_has_not_closed_it() {
             finding.what.starts_with("500 bytes were not"),
             "{finding:?}"
         );
+    }
+}
+
+#[test]
+fn a_peer_that_has_the_connection_still_has_not_reset_it() {
+    let mut attempt = ended(state(ESTABLISHED, libc::ECONNRESET), vec![]);
+    for (state, sure) in [
+        ("ESTABLISHED", Confidence::Likely),
+        ("CLOSE", Confidence::Certain),
+    ] {
+        attempt.beyond.other_end = Some(OtherEnd {
+            netns: 7,
+            role: PeerRole::Acceptor,
+            state: state.to_owned(),
+            process: None,
+        });
+        let finding = judged(&attempt).finding;
+        assert_eq!(finding.cause, "reset-by-peer");
+        assert_eq!(finding.confidence, sure, "{finding:?}");
+        let by_peer = finding.what == "the peer reset it";
+        assert_eq!(by_peer, sure == Confidence::Certain, "{finding:?}");
     }
 }
 

@@ -202,6 +202,15 @@ fn silent() -> Vec<Row> {
         .fails("user-timeout", "ETIMEDOUT", Likely)
         .dropped("NETFILTER_DROP@nft_do_chain", "forward", Router, "tuple"),
         broken(
+            "10",
+            "stream-router-reject",
+            "a firewall between begins to reject, with a RST in the peer's name",
+            "rejects-at-router",
+        )
+        .fails("reset-by-peer", "ECONNRESET", Either)
+        .reset()
+        .peer(PeerRole::Acceptor),
+        broken(
             "40",
             "stream-mtu-blackhole",
             "a smaller link beyond the router, which may not say so",

@@ -5,7 +5,7 @@ use tracer_ebpf::tcp_state;
 use super::Stalled;
 use crate::{
     diagnose::{finding::Finding, fix},
-    record::Confidence,
+    record::{Confidence, PeerRole},
 };
 
 pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
@@ -16,6 +16,7 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
         _ => libc::ECONNRESET,
     };
     let (cause, what) = match err {
+        libc::ECONNRESET if lives_on(stalled) => return Some(in_its_name(stalled)),
         libc::ECONNRESET if stalled.is_orphan() => (
             "reset-by-peer",
             format!(
@@ -34,4 +35,24 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
         .why("a RST came from the peer, or from something on the way in its name")
         .why(stalled.flow());
     Some(fix::at_home(stalled.case, finding))
+}
+
+/// The other end is on this host, and has the connection still: who sends a RST has it no more.
+fn lives_on(stalled: &Stalled<'_>) -> bool {
+    let other_end = stalled.case.attempt.beyond.other_end.as_ref();
+    other_end.is_some_and(|it| {
+        it.role != PeerRole::Listener && matches!(&*it.state, "ESTABLISHED" | "CLOSE_WAIT")
+    })
+}
+
+fn in_its_name(stalled: &Stalled<'_>) -> Finding {
+    let finding = Finding::new(
+        "reset-by-peer",
+        Confidence::Likely,
+        "something on the way reset it in the peer's name: the other end is on this host, and has it still",
+    )
+    .why("a RST came in the peer's name")
+    .why(stalled.flow())
+    .missing("what sent the RST: no hook tells of those that a firewall makes");
+    fix::at_home(stalled.case, finding)
 }
