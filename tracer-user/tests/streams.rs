@@ -235,6 +235,55 @@ fn a_drop_of_its_own_segments_explains_the_silence() {
 }
 
 #[test]
+fn resets_that_tcp_ignores_are_not_nothing() {
+    let ignored = |reason: &str, before_ns| {
+        let (own, other) = (tuple().local, tuple().remote);
+        let drop = event::Drop {
+            head: head(kind::DROP, END_NS - before_ns, START_NS),
+            packet: event::Packet {
+                source: other,
+                destination: own,
+                source_port: tuple().remote_port,
+                destination_port: tuple().local_port,
+                flags: 4,
+                ip_version: 4,
+                netns: 77,
+                ..event::Packet::ZERO
+            },
+            socket_state: ESTABLISHED,
+            conntrack: u32::MAX,
+            ..event::Drop::ZERO
+        };
+        let place = Place {
+            reason: Some(reason.into()),
+            location: Some("tcp_validate_incoming".into()),
+            hook: None,
+            engine: None,
+            course: None,
+            conntrack: None,
+        };
+        Event::Drop(Box::new(drop), place)
+    };
+    let mut tracker = Tracker::new(64);
+    tracker.observe(opened(0));
+    tracker.observe(ignored("TCP_INVALID_SEQUENCE", 2000));
+    tracker.observe(ignored("TCP_RESET", 1000));
+    tracker.observe(Event::State(Box::new(state(ESTABLISHED, libc::ETIMEDOUT))));
+    let finding = judged(&tracker.due(u64::MAX)[0]).finding;
+    let what = &finding.what;
+    assert!(
+        what.contains("and nothing but 2 ignored RSTs came back"),
+        "{what}"
+    );
+    let missing = finding.missing;
+    assert!(missing[0].starts_with("who sent those RSTs"), "{missing:?}");
+    assert!(
+        !missing.iter().any(|it| it.contains("no drop")),
+        "{missing:?}"
+    );
+}
+
+#[test]
 fn an_orphan_has_nobody_to_warn() {
     let mut orphan = state(FIN_WAIT1, libc::ECONNRESET);
     orphan.stream.flags = stream_flag::ORPHAN;

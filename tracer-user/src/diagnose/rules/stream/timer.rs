@@ -4,7 +4,7 @@ use tracer_ebpf::event::stream_flag;
 
 use super::{Stalled, dropped, vanished};
 use crate::{
-    attribute::is_down,
+    attribute::{PacketKind, is_down},
     diagnose::{finding::Finding, fix, ruling, words},
     net,
     record::Confidence,
@@ -103,8 +103,13 @@ fn retransmission(stalled: &Stalled<'_>) -> Finding {
 
 fn silence(stalled: &Stalled<'_>, cause: &'static str) -> Finding {
     let stream = stalled.stream();
+    let ignored = ignored_resets(stalled);
+    let nothing = match ignored {
+        0 => "nothing".to_owned(),
+        _ => format!("nothing but {}", words::some(ignored, "ignored RST")),
+    };
     let what = format!(
-        "{} not acknowledged, and nothing came back for {}",
+        "{} not acknowledged, and {nothing} came back for {}",
         stalled.unacked_words(),
         since(stream.last_received_ms)
     );
@@ -134,7 +139,28 @@ fn silence(stalled: &Stalled<'_>, cause: &'static str) -> Finding {
     } else {
         finding
     };
+    if ignored > 0 {
+        return finding
+            .why("TCP ignored RSTs in the peer's name, whose sequence numbers were not the expected ones")
+            .missing("who sent those RSTs: the peer, or something on the way in its name");
+    }
     finding.missing("where the segments, or what answered them, got lost: no drop that carried its socket was seen here")
+}
+
+/// RSTs that came, and changed nothing (RFC 5961, 3.2).
+fn ignored_resets(stalled: &Stalled<'_>) -> u64 {
+    let resets = stalled
+        .case
+        .drops(|drop| drop.incoming && drop.packet == PacketKind::Rst);
+    resets
+        .filter(|drop| {
+            matches!(
+                drop.place.reason.as_deref(),
+                Some("TCP_RESET" | "TCP_INVALID_SEQUENCE")
+            )
+        })
+        .map(|drop| drop.count)
+        .sum()
 }
 
 fn since(ms: u32) -> String {
