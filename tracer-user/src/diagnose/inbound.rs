@@ -234,7 +234,7 @@ fn syn_queue(refusals: &Refusals) -> Finding {
         "syn-queue-full",
         Confidence::Certain,
         format!(
-            "its SYN queue is full, and {} (repetitions included) ignored{}",
+            "its SYN queue is full, and {} ignored{} (repetitions included)",
             were(refusals.turned_away, "SYN"),
             within(refusals)
         ),
@@ -260,7 +260,7 @@ fn syn_backlog(refusals: &Refusals) -> Finding {
         Confidence::Likely,
         format!(
             "as many handshakes are under way as net.ipv4.tcp_max_syn_backlog allows without SYN \
-             cookies, and {} (repetitions included) ignored{}",
+             cookies, and {} ignored{} (repetitions included)",
             were(refusals.turned_away, "SYN"),
             within(refusals)
         ),
@@ -495,21 +495,22 @@ fn meaning(reason: &str) -> String {
     )
 }
 
+/// Counted in `tcp_conn_request` (`net/ipv4/tcp_input.c`), and in `tcp_req_err` (`net/ipv4/tcp_ipv4.c`).
 fn ignored(refusals: &Refusals) -> Finding {
     Finding::new(
         "unknown",
         Confidence::Unknown,
         format!(
-            "{} ignored{}, and neither of its queues was full",
-            were(refusals.turned_away, "SYN"),
+            "{} ignored, or given up while under way{}, and neither of its queues was full",
+            were(refusals.turned_away, "handshake"),
             within(refusals)
         ),
     )
     .why(counted(refusals, "TcpExtListenDrops"))
     .why(queue_text(refusals))
     .missing(
-        "why: no memory for a request, no route back to the client, or a security module; no hook and no \
-         counter tells these apart",
+        "why: an ICMP error that answered a SYN-ACK, no memory for a request, no route back to the client, \
+         or a security module; no hook and no counter tells these apart",
     )
 }
 
