@@ -58,6 +58,15 @@ pub fn monotonic_ns() -> io::Result<u64> {
     now_ns(ClockId::CLOCK_MONOTONIC).map(i64::unsigned_abs)
 }
 
+/// A moment of `CLOCK_MONOTONIC` on `CLOCK_BOOTTIME`, which counts a suspended machine's time, too: that in
+/// which processes begin. `None` where the kernel refuses to read them.
+#[must_use]
+pub fn boottime_ns(monotonic_ns: u64) -> Option<u64> {
+    let suspended =
+        now_ns(ClockId::CLOCK_BOOTTIME).ok()? - now_ns(ClockId::CLOCK_MONOTONIC).ok()?;
+    Some(monotonic_ns.saturating_add(suspended.unsigned_abs()))
+}
+
 /// Length of a jiffy, microseconds: the coarse clocks tick with it (`posix_get_coarse_res`,
 /// `kernel/time/posix-timers.c`). 0 where the kernel does not tell.
 #[must_use]

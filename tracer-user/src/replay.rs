@@ -194,11 +194,15 @@ impl Replay {
                 connections,
                 own_netns,
                 known_listeners_only,
+                names_receivers,
             } => {
                 let run = self.run()?;
                 let max_attempts = usize::try_from(max_attempts).unwrap_or(DEFAULT_ATTEMPTS);
                 run.tracker = Tracker::new(max_attempts);
-                run.inbound = known_listeners_only.map(Inbound::new);
+                // Traces that do not say so come from kernels that do.
+                let named = names_receivers.unwrap_or(true);
+                let inbound = |known_only| Inbound::new(known_only, named);
+                run.inbound = known_listeners_only.map(inbound);
                 run.connections = connections;
                 run.places.own = own_netns;
                 run.scripted = true;

@@ -90,7 +90,8 @@ impl Session {
         let ring = Ring::new(hooks.take_ring()?)?;
         let now_ns = clock::monotonic_ns()?;
         let known_only = hooks.follows_command;
-        let inbound = inbound::Inbound::new(known_only, wanted.replay);
+        let names_receivers = hooks.names_receivers;
+        let inbound = inbound::Inbound::new(known_only, names_receivers, wanted.replay);
         Ok(Self {
             hooks,
             ring,
@@ -103,7 +104,12 @@ impl Session {
             sockets: Sockets::default(),
             streams: stream::Streams::default(),
             ways: ways::Ways::new(),
-            script: Script::new(max_attempts, wanted.connections, known_only),
+            script: Script::new(
+                max_attempts,
+                wanted.connections,
+                known_only,
+                names_receivers,
+            ),
             inbound,
             cgroups: Cgroups::default(),
             clock: Clock::measure()?,

@@ -102,17 +102,21 @@ pub struct Listeners {
     barred: Waiting,
     acks: Acks,
     known_only: bool,
+    /// The kernel names no receiver of what it drops.
+    unnamed: bool,
     look_wanted: bool,
     /// Listeners that were not watched since there were too many.
     pub unwatched: u64,
 }
 
 impl Listeners {
-    /// Watches listeners; only those whose `listen()` was seen, where `known_only`.
+    /// Watches listeners; only those whose `listen()` was seen, where `known_only`. `names_receivers`:
+    /// whether the kernel says at which listener it drops a packet.
     #[must_use]
-    pub fn new(known_only: bool) -> Self {
+    pub fn new(known_only: bool, names_receivers: bool) -> Self {
         Self {
             known_only,
+            unnamed: !names_receivers,
             ..Self::default()
         }
     }

@@ -58,6 +58,7 @@ pub(super) fn attach(
         degraded,
         follows_command: follow_command,
         sees_all,
+        names_receivers: false,
     })
 }
 

@@ -64,6 +64,7 @@ pub fn start(kernel: &Kernel, options: &Options) -> anyhow::Result<Hooks> {
         settings.uids_len,
     ];
     let mut hooks = attach::attach(ebpf, &btf, options.follow_command, filters == [0; 3])?;
+    hooks.names_receivers = kernel.layout.arg_drop_receiver != ABSENT;
     // After the hooks: what begins meanwhile is seen twice, and nothing is missed.
     let blind = listeners::start(&mut hooks.ebpf, &btf, !options.follow_command);
     hooks.degraded.extend(blind);

@@ -32,6 +32,8 @@ pub struct Hooks {
     pub follows_command: bool,
     /// They see every process: no filter works in the kernel.
     pub sees_all: bool,
+    /// The kernel says for which socket the packets were that it drops (6.11 and newer).
+    pub names_receivers: bool,
 }
 
 impl Hooks {

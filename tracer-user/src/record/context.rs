@@ -20,6 +20,9 @@ pub enum Context {
         /// written what their failures were judged by: in traces of earlier versions.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         known_listeners_only: Option<bool>,
+        /// Whether the kernel says at which listener it drops a packet (6.11 and newer).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        names_receivers: Option<bool>,
     },
     /// An event that is no evidence: a process, or an attempt that evidence follows of.
     Announced {

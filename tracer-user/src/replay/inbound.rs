@@ -50,9 +50,9 @@ pub(super) struct Around<'a> {
 }
 
 impl Inbound {
-    pub(super) fn new(known_only: bool) -> Self {
+    pub(super) fn new(known_only: bool, names_receivers: bool) -> Self {
         Self {
-            listeners: Listeners::new(known_only),
+            listeners: Listeners::new(known_only, names_receivers),
             announced: HashMap::new(),
         }
     }

@@ -45,11 +45,11 @@ pub(super) struct Inbound {
 }
 
 impl Inbound {
-    /// Only listeners that began while it ran, where `known_only` (`tcpwhy run`). Looks are kept until
-    /// they are asked for, where `replay`.
-    pub(super) fn new(known_only: bool, replay: bool) -> Self {
+    /// Takes over what [`Listeners::new`] does; `known_only` is for `tcpwhy run`. Looks are kept until they
+    /// are asked for, where `replay`.
+    pub(super) fn new(known_only: bool, names_receivers: bool, replay: bool) -> Self {
         Self {
-            listeners: Listeners::new(known_only),
+            listeners: Listeners::new(known_only, names_receivers),
             gone: LruCache::new(MAX_GONE),
             looked_ns: 0,
             wanted: false,

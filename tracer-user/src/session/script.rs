@@ -18,16 +18,23 @@ pub(super) struct Script {
     max_attempts: usize,
     connections: bool,
     known_listeners_only: bool,
+    names_receivers: bool,
     begun: bool,
     ways: HashMap<u32, String>,
 }
 
 impl Script {
-    pub(super) fn new(max_attempts: usize, connections: bool, known_listeners_only: bool) -> Self {
+    pub(super) fn new(
+        max_attempts: usize,
+        connections: bool,
+        known_listeners_only: bool,
+        names_receivers: bool,
+    ) -> Self {
         Self {
             max_attempts,
             connections,
             known_listeners_only,
+            names_receivers,
             begun: false,
             ways: HashMap::new(),
         }
@@ -42,6 +49,7 @@ impl Script {
                 connections: self.connections,
                 own_netns,
                 known_listeners_only: Some(self.known_listeners_only),
+                names_receivers: Some(self.names_receivers),
             })
         })
     }

@@ -120,7 +120,7 @@ fn look(at_ns: u64, listeners: &[(u64, Listener)], counters: Option<Counters>) -
 
 /// One listener, whose namespace has counted nothing yet.
 fn watching() -> Listeners {
-    let mut listeners = Listeners::new(false);
+    let mut listeners = Listeners::new(false, true);
     listeners.observe(&listening(how::BEGAN, SK, SECOND, listener(0, 0, 0)));
     listeners.look(&look(SECOND, &[], Some(Counters::default())));
     listeners
@@ -447,7 +447,7 @@ fn a_socket_that_is_gone_gives_nothing() {
 
 #[test]
 fn only_known_listeners_where_a_command_is_followed() {
-    let mut listeners = Listeners::new(true);
+    let mut listeners = Listeners::new(true, true);
     let dropped = at(
         what::DROPPED,
         SECOND,
@@ -713,7 +713,7 @@ fn a_listener_for_ipv6_alone_takes_no_ipv4() {
         (flag::BOTH_FAMILIES, firewall(1)),
         (0, firewall(1)),
     ] {
-        let mut listeners = Listeners::new(false);
+        let mut listeners = Listeners::new(false, true);
         let ipv6 = Listener {
             local: [0; 16],
             family: 10,
@@ -742,7 +742,7 @@ fn a_full_queue_is_of_the_listener_that_takes_what_comes() {
         ([0; 16], 10, "[fd00::1]:80", 1),
         ([0; 16], 10, "10.9.0.1:80", 1),
     ] {
-        let mut listeners = Listeners::new(false);
+        let mut listeners = Listeners::new(false, true);
         let quiet = Listener {
             drops: 0,
             ..full(local, family)
@@ -872,4 +872,21 @@ fn a_syn_that_tcp_drops_is_of_the_one_listener_that_takes_it() {
     let mut listeners = watching();
     listeners.observe(&drop(2 * SECOND, "ip_rcv_core"));
     assert!(listeners.due(10 * SECOND).is_empty());
+}
+
+/// Strays are among a listener's drops there, and what finds its accept queue full counts twice.
+#[test]
+fn where_no_receiver_is_named_only_what_the_namespace_counts_is_told() {
+    let mut listeners = Listeners::new(false, false);
+    listeners.observe(&listening(how::BEGAN, SK, SECOND, listener(0, 0, 0)));
+    listeners.look(&look(SECOND, &[], Some(Counters::default())));
+    let strays = [(SK, listener(60, 0, 0))];
+    listeners.look(&look(2 * SECOND, &strays, Some(Counters::default())));
+    listeners.look(&look(3 * SECOND, &strays, Some(Counters::default())));
+    assert_eq!(told(&mut listeners, 4 * SECOND), []);
+    let full = [(SK, listener(80, 2, 0))];
+    let counted = || Some(counters(10, 10, 0, 0));
+    listeners.look(&look(5 * SECOND, &full, counted()));
+    listeners.look(&look(6 * SECOND, &full, counted()));
+    assert_eq!(told(&mut listeners, 12 * SECOND), [(Kind::AcceptQueue, 10)]);
 }

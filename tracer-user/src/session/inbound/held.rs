@@ -6,6 +6,7 @@ use tracer_ebpf::event::Owner;
 
 use crate::{
     attribute::{Tracker, listener::Refusals},
+    clock,
     compose::held::{Held, by_what_was},
     enrich::{
         holders::{Answer, Holder, Holders},
@@ -21,7 +22,9 @@ const MAX_SOCKETS: usize = 64;
 /// Who holds the listener. Of several sockets on one end (`SO_REUSEPORT`) the kernel takes one for each
 /// SYN when it is past the firewall: where they are not one process's, nobody is named.
 pub(super) fn held(refusals: &Refusals, tracker: &Tracker, holders: &mut Holders) -> Held {
+    let until_ns = refusals.until_ns;
     let own = Socket {
+        until_ns,
         inode: refusals.listener.inode,
         creator: refusals.creator.as_ref(),
         found_at: &refusals.found_at,
@@ -37,6 +40,7 @@ pub(super) fn held(refusals: &Refusals, tracker: &Tracker, holders: &mut Holders
         };
     }
     let beside = refusals.beside.iter().map(|it| Socket {
+        until_ns,
         inode: it.inode,
         creator: it.creator.as_ref(),
         found_at: &it.found_at,
@@ -72,6 +76,8 @@ pub(super) fn held(refusals: &Refusals, tracker: &Tracker, holders: &mut Holders
 
 /// A listening socket.
 struct Socket<'a> {
+    /// The last that is told of it, `CLOCK_MONOTONIC`.
+    until_ns: u64,
     inode: u64,
     creator: Option<&'a Owner>,
     found_at: &'a [Owner],
@@ -97,15 +103,21 @@ impl Socket<'_> {
         if matches!(answer.holders(), [one] if one.pid == INIT) {
             answer = holders.all_of(self.inode);
         }
-        let found = answer.holders();
+        let all = answer.holders();
+        let then = clock::boottime_ns(self.until_ns).map_or(u64::MAX, process::ticks);
+        // Who began later, as a worker that is started anew, had nothing to do with it.
+        let found: Vec<&Holder> = all.iter().filter(|it| it.started_ticks <= then).collect();
         let called = |it: &Holder| self.creator.is_some_and(|owner| owner.tgid == it.pid);
         let named = found
             .iter()
             .find(|holder| called(holder) && holder.pid != INIT)
             .or_else(|| found.iter().find(|holder| holder.pid != INIT))
             .or_else(|| found.first());
-        let Some(named) = named else {
+        let Some(&named) = named else {
             return nobody(match answer {
+                _ if !all.is_empty() => "who held the listener then: those that hold it now began \
+                                         later"
+                    .to_owned(),
                 Answer::NotLookedFor(why) => {
                     format!("who holds the listener now: not looked for, because {why}")
                 }

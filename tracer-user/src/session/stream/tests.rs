@@ -61,7 +61,7 @@ impl Run {
         let mut run = Self {
             streams: Streams::default(),
             tracker: Tracker::new(64),
-            inbound: Inbound::new(false, false),
+            inbound: Inbound::new(false, true, false),
             sockets: Sockets::default(),
         };
         run.sockets.holders.has_just_looked();

@@ -2,7 +2,7 @@
 
 use super::Stalled;
 use crate::{
-    attribute::{SeenDrop, Way},
+    attribute::{SeenDrop, Way, is_down},
     diagnose::{
         finding::Finding,
         fix,
@@ -19,6 +19,10 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     };
     let drop = stalled.case.drops(explains).max_by_key(last)?;
     let cause = of(drop)?;
+    // Without a carrier the kernel forgets the neighbours, and then looks for them in vain.
+    if cause == "neighbor-unresolved" && is_down(&stalled.state.path) {
+        return None;
+    }
     let netns = match drop.netns {
         0 => stalled.case.attempt.tuple().netns,
         netns => netns,
