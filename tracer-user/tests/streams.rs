@@ -197,7 +197,7 @@ fn each_timer_is_told_apart() {
 
 #[test]
 fn a_drop_of_its_own_segments_explains_the_silence() {
-    let dropped = |port| {
+    let dropped = |port, err| {
         let drop = event::Drop {
             head: head(kind::DROP, END_NS - 1000, 0),
             packet: event::Packet {
@@ -224,14 +224,16 @@ fn a_drop_of_its_own_segments_explains_the_silence() {
         };
         let mut tracker = Tracker::new(64);
         tracker.observe(Event::Drop(Box::new(drop), place));
-        let mut silent = state(ESTABLISHED, libc::ETIMEDOUT);
+        let mut silent = state(ESTABLISHED, err);
         silent.head.attempt_ns = 0;
         tracker.observe(Event::State(Box::new(silent)));
         judged(&tracker.due(u64::MAX)[0]).finding.cause
     };
-    assert_eq!(dropped(43_210), "firewall-drop");
+    assert_eq!(dropped(43_210, libc::ETIMEDOUT), "firewall-drop");
     // The address of its socket was another's before.
-    assert_eq!(dropped(43_211), "retransmission-timeout");
+    assert_eq!(dropped(43_211, libc::ETIMEDOUT), "retransmission-timeout");
+    // Its rules could not be asked; a port that is unreachable nobody else says of what is up.
+    assert_eq!(dropped(43_210, libc::ECONNREFUSED), "firewall-reject");
 }
 
 #[test]

@@ -97,7 +97,8 @@ pub(super) fn unless_ruled(drop: &SeenDrop, mut finding: Finding) -> Finding {
     }
     finding.confidence = finding.confidence.min(Confidence::Likely);
     finding.missing(
-        "that the rule which dropped it is one that rejects: its answer is known by the time alone",
+        "that the rule which dropped it is one that rejects: its answer is known by the time or the error \
+         alone",
     )
 }
 

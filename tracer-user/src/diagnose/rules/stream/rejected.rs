@@ -17,8 +17,8 @@ pub(super) fn judge(stalled: &Stalled<'_>) -> Option<Finding> {
     Some(describe(stalled, last, &answer))
 }
 
-/// What it answered with. Of ICMP only the errno is known, which others may have left, too: there the
-/// rules decide.
+/// What it answered with. Of ICMP only the errno is known. Routers leave some of them, too: there the rules
+/// decide; the others nobody else leaves on a connection that is up, as a rule.
 fn answer(stalled: &Stalled<'_>, drop: &SeenDrop) -> Option<String> {
     let ruling = drop.ruling.as_ref();
     if ruling.is_some_and(Ruling::answers_nothing) {
@@ -29,16 +29,13 @@ fn answer(stalled: &Stalled<'_>, drop: &SeenDrop) -> Option<String> {
     if resets.iter().any(near) {
         return Some("a RST in the peer's name".to_owned());
     }
-    let by_icmp = matches!(
-        stalled.state.err,
-        libc::EACCES
-            | libc::ECONNREFUSED
-            | libc::EHOSTUNREACH
-            | libc::ENETUNREACH
-            | libc::ENOPROTOOPT
-    );
-    let err = errno::name_or_number(stalled.state.err);
-    (by_icmp && ruling.is_some_and(Ruling::answers)).then(|| format!("an ICMP error ({err})"))
+    let err = stalled.state.err;
+    let by_icmp = match err {
+        libc::EACCES | libc::ECONNREFUSED | libc::ENOPROTOOPT => ruling.is_none_or(Ruling::answers),
+        libc::EHOSTUNREACH | libc::ENETUNREACH => ruling.is_some_and(Ruling::answers),
+        _ => false,
+    };
+    by_icmp.then(|| format!("an ICMP error ({})", errno::name_or_number(err)))
 }
 
 fn describe(stalled: &Stalled<'_>, drop: &SeenDrop, answer: &str) -> Finding {
