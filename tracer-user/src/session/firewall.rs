@@ -230,6 +230,8 @@ impl Firewalls {
     /// Which rules can have dropped what a listener or its clients sent, of each kind: by some of the
     /// packets, where they were many.
     pub(super) fn judge_barred(&mut self, barred: &[Barred]) -> Vec<Ruling> {
+        // They were asked for as the packets were dropped, seconds before.
+        self.take_answers();
         let one = |it: &Barred| {
             let packet = |one: &Sample| Packet::of(&it.seen, &one.ends).with_flags(one.flags);
             let samples = it.samples.iter();
