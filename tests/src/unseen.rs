@@ -16,6 +16,9 @@ use crate::{
     shell,
 };
 
+/// So many things at most of a short test may be hidden from hooks that are there.
+pub const MAX_HIDDEN: usize = 2;
+
 const TRACEFS: &str = "/sys/kernel/tracing";
 const INSTANCES: &str = "/sys/kernel/tracing/instances";
 const EVENTS: &[(&str, &str)] = &[

@@ -19,6 +19,7 @@ use tests::{
     runner::{self, counter_at},
     shell,
     tracer::{self, Tracer},
+    unseen::MAX_HIDDEN,
 };
 use tracer_user::record::{Connection, Direction, Family, Record, Resent, Socket};
 
@@ -117,10 +118,6 @@ fn play(
         counted,
     }
 }
-
-/// Plays of which something may be hidden: a kernel may skip a hook now and then, as while a thread of
-/// process 1 is current.
-const MAX_HIDDEN: usize = 2;
 
 /// The end that sent again, and the other one.
 fn sides<'a>(told: &'a [Record], played: &Played) -> [&'a Connection; 2] {

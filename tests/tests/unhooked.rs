@@ -21,6 +21,7 @@ use tests::{
     runner,
     tracer::Tracer,
     unhook::unhook,
+    unseen::MAX_HIDDEN,
 };
 use tracer_user::record::{Confidence, Direction, Failure, Family};
 
@@ -115,9 +116,6 @@ fn play(family: Family, without: &[&str]) -> (Vec<End>, Lab, tests::tracer::Trac
     });
     (ends, lab, tracer.stop().unwrap())
 }
-
-/// Ends that a kernel may hide even from hooks that are there, as while a thread of process 1 is current.
-const MAX_HIDDEN: usize = 2;
 
 const BOTH: &[&str] = &["inet_sock_set_state", "inet_sk_error_report"];
 

@@ -100,6 +100,22 @@ fn reset_sent(reason: &str) -> Event {
     Event::ResetSent(sent, Some(reason.into()))
 }
 
+/// A packet of the connection that was up is dropped.
+fn dropped_packet(at_ns: u64, start_ns: u64, packet: event::Packet, place: Place) -> Event {
+    let drop = event::Drop {
+        head: head(kind::DROP, at_ns, start_ns),
+        packet: event::Packet {
+            ip_version: 4,
+            netns: 77,
+            ..packet
+        },
+        socket_state: ESTABLISHED,
+        conntrack: u32::MAX,
+        ..event::Drop::ZERO
+    };
+    Event::Drop(Box::new(drop), place)
+}
+
 /// As kernels tell that give no reasons.
 fn reset_sent_without_reason() -> Event {
     match reset_sent("") {
@@ -198,21 +214,13 @@ fn each_timer_is_told_apart() {
 #[test]
 fn a_drop_of_its_own_segments_explains_the_silence() {
     let dropped = |port, err| {
-        let drop = event::Drop {
-            head: head(kind::DROP, END_NS - 1000, 0),
-            packet: event::Packet {
-                source: tuple().local,
-                destination: tuple().remote,
-                source_port: port,
-                destination_port: 443,
-                flags: 16,
-                ip_version: 4,
-                netns: 77,
-                ..event::Packet::ZERO
-            },
-            socket_state: ESTABLISHED,
-            conntrack: u32::MAX,
-            ..event::Drop::ZERO
+        let packet = event::Packet {
+            source: tuple().local,
+            destination: tuple().remote,
+            source_port: port,
+            destination_port: 443,
+            flags: 16,
+            ..event::Packet::ZERO
         };
         let place = Place {
             reason: Some("NETFILTER_DROP".into()),
@@ -223,7 +231,7 @@ fn a_drop_of_its_own_segments_explains_the_silence() {
             conntrack: None,
         };
         let mut tracker = Tracker::new(64);
-        tracker.observe(Event::Drop(Box::new(drop), place));
+        tracker.observe(dropped_packet(END_NS - 1000, 0, packet, place));
         let mut silent = state(ESTABLISHED, err);
         silent.head.attempt_ns = 0;
         tracker.observe(Event::State(Box::new(silent)));
@@ -240,21 +248,13 @@ fn a_drop_of_its_own_segments_explains_the_silence() {
 fn resets_that_tcp_ignores_are_not_nothing() {
     let ignored = |reason: &str, before_ns| {
         let (own, other) = (tuple().local, tuple().remote);
-        let drop = event::Drop {
-            head: head(kind::DROP, END_NS - before_ns, START_NS),
-            packet: event::Packet {
-                source: other,
-                destination: own,
-                source_port: tuple().remote_port,
-                destination_port: tuple().local_port,
-                flags: 4,
-                ip_version: 4,
-                netns: 77,
-                ..event::Packet::ZERO
-            },
-            socket_state: ESTABLISHED,
-            conntrack: u32::MAX,
-            ..event::Drop::ZERO
+        let packet = event::Packet {
+            source: other,
+            destination: own,
+            source_port: tuple().remote_port,
+            destination_port: tuple().local_port,
+            flags: 4,
+            ..event::Packet::ZERO
         };
         let place = Place {
             reason: Some(reason.into()),
@@ -264,7 +264,7 @@ fn resets_that_tcp_ignores_are_not_nothing() {
             course: None,
             conntrack: None,
         };
-        Event::Drop(Box::new(drop), place)
+        dropped_packet(END_NS - before_ns, START_NS, packet, place)
     };
     let mut tracker = Tracker::new(64);
     tracker.observe(opened(0));

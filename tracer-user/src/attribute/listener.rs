@@ -126,13 +126,15 @@ impl Listeners {
         if let Some(stranger) = self.barred.observe(event) {
             self.bar(stranger);
         }
-        if let Event::Drop(drop, place) = event
-            && let Some(unreceived) = Unreceived::of(drop, place)
-        {
-            self.dropped_somewhere(unreceived);
-        }
         match event {
-            Event::Drop(drop, place) if !self.requests.is_empty() => self.acks.keep(drop, place),
+            Event::Drop(drop, place) => {
+                if !self.requests.is_empty() {
+                    self.acks.keep(drop, place);
+                }
+                if let Some(unreceived) = Unreceived::of(drop, place) {
+                    self.dropped_somewhere(unreceived);
+                }
+            }
             Event::Listening(listening) if listening.how == how::ENDED => self.ended(listening),
             Event::Listening(listening) => self.begin(listening),
             Event::AtListener(at, reason, location) => {
@@ -200,17 +202,15 @@ impl Listeners {
                 since_ns: incident.began_ns(),
                 holder: None,
             };
-            let takes = || self.closest(known.listener.netns, remote) <= Some(close);
+            let best = || {
+                self.taker(known.listener.netns, remote)?
+                    .1
+                    .closeness(remote)
+            };
+            let takes = || best() <= Some(close);
             (queue && incident.overlaps(span_ns) && takes()).then(|| (*sk, full()))
         });
         found.collect()
-    }
-
-    /// How closely those match an end of a network namespace that match it best.
-    fn closest(&self, netns: u32, local: SocketAddr) -> Option<Closeness> {
-        let here = self.watched.values();
-        let here = here.filter(|known| known.listener.netns == netns && !known.has_ended());
-        here.filter_map(|known| known.closeness(local)).max()
     }
 
     /// What the kernel half counts by itself, to be asked for with a look that saw this: of listeners
@@ -425,9 +425,7 @@ impl Listeners {
             return;
         }
         if let Some(watched) = self.watched.get_mut(&sk) {
-            let late = watched.held.min(1);
-            watched.held -= late;
-            watched.otherwise += 1 - late;
+            watched.explain(1);
         }
         let counts = matches!(it.kind, Kind::Dropped(_));
         let incident = self.incident(sk, it.kind, it.at_ns);
@@ -459,9 +457,7 @@ impl Listeners {
         let more = count.saturating_sub(*told);
         *told = count.max(*told);
         let kind = kind.clone();
-        let late = more.min(watched.held);
-        watched.held -= late;
-        watched.otherwise += more - late;
+        watched.explain(more);
         // What found a full queue, the look counts.
         if let Some(kind @ Kind::Dropped(_)) = kind
             && more > 0
@@ -585,6 +581,13 @@ impl Watched {
             resets: VecDeque::new(),
             counts: HashMap::new(),
         }
+    }
+
+    /// So many packets were seen dropped at it: its own count of drops has them, or will have.
+    fn explain(&mut self, packets: u64) {
+        let late = packets.min(self.held);
+        self.held -= late;
+        self.otherwise += packets - late;
     }
 
     /// Thread-group ids of who called `listen()`, and who was found holding it.

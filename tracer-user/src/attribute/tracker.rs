@@ -464,12 +464,9 @@ impl Tracker {
                 .evidence
                 .add_drop(&drop, &place, MatchedBy::Socket, &tuple);
         }
-        let before = attempt.stream().map(|stream| {
-            self.streams.ended(stream);
-            self.resent.take(stream)
-        });
-        if let Some(before) = before {
-            resent::add(&mut attempt.evidence.resent, before);
+        if let Some(stream) = attempt.stream().copied() {
+            self.streams.ended(&stream);
+            resent::add(&mut attempt.evidence.resent, self.resent.take(&stream));
         }
         self.ended.push_back(attempt);
     }
@@ -535,7 +532,6 @@ fn is_owned_by(owner: Option<&Owner>, tgid: u32, started_ns: u64) -> bool {
     owner.is_some_and(|owner| owner.tgid == tgid && owner.started_ns == started_ns)
 }
 
-/// The same attempt, as far as its beginning was seen, and the end just before the return.
 /// Whether what is known of a connection that was opened here is of a former one, whose socket had the same
 /// address and went without a hook that saw it: by TCP's own counts this one was accepted.
 fn is_of_another(open: &Open, end: &End) -> bool {
@@ -559,6 +555,7 @@ fn without_beginning(end: End) -> End {
     }
 }
 
+/// The same attempt, as far as its beginning was seen, and the end just before the return.
 fn is_twin(ended: &Attempt, unsent: &Unsent) -> bool {
     let End::State(state) = &ended.end else {
         return false;

@@ -203,7 +203,7 @@ fn accept_queue(refusals: &Refusals) -> Finding {
     .why(counted(refusals, "TcpExtListenOverflows"))
     .why(format!(
         "as last seen, {} for accept(), and the queue takes {} and one more",
-        waits(listener.backlog),
+        words::wait(listener.backlog),
         listener.backlog_limit
     ));
     if let Some(counters) = &refusals.counters
@@ -222,11 +222,6 @@ fn accept_queue(refusals: &Refusals) -> Finding {
         ));
     }
     with_links(finding, refusals)
-}
-
-fn waits(connections: u32) -> String {
-    let verb = if connections == 1 { "waits" } else { "wait" };
-    format!("{} {verb}", some(connections, "connection"))
 }
 
 fn syn_queue(refusals: &Refusals) -> Finding {

@@ -37,6 +37,12 @@ pub(super) fn were(count: impl Into<u64>, what: &str) -> String {
     format!("{} {verb}", some(count, what))
 }
 
+/// `1 connection waits`, `20 connections wait`.
+pub(super) fn wait(connections: u32) -> String {
+    let verb = if connections == 1 { "waits" } else { "wait" };
+    format!("{} {verb}", some(connections, "connection"))
+}
+
 /// What became of the SYNs, where packets of the handshake were dropped.
 pub(super) fn fate_of_syns(case: &Case<'_>, drop: &SeenDrop) -> String {
     let sent = were(case.syns(), "SYN");

@@ -15,35 +15,29 @@ use super::{
 };
 use crate::record::Degradation;
 
-pub(super) fn attach(
-    mut ebpf: Ebpf,
-    btf: &Btf,
-    follow_command: bool,
-    sees_all: bool,
-) -> anyhow::Result<Hooks> {
+/// Loads and attaches all that is wanted, and notes which it is, and what is missing.
+pub(super) fn attach(hooks: &mut Hooks, btf: &Btf) -> anyhow::Result<()> {
     let mut attached: BTreeSet<&str> = BTreeSet::new();
-    let mut names = Vec::new();
-    let mut degraded = Vec::new();
-    let mut loaded = load(&mut ebpf, btf, follow_command);
+    let mut loaded = load(&mut hooks.ebpf, btf, hooks.follows_command);
     for hook in PLAN {
         match hook.need {
             Need::Instead(other) if attached.contains(other) => continue,
-            Need::FollowCommand if !follow_command => continue,
+            Need::FollowCommand if !hooks.follows_command => continue,
             _ => {}
         }
         let load = loaded.remove(hook.program).unwrap_or_else(|| {
-            let alone = program::load_all(&mut ebpf, btf, iter::once(hook));
+            let alone = program::load_all(&mut hooks.ebpf, btf, iter::once(hook));
             alone.into_values().collect()
         });
-        match load.and_then(|()| attach_one(&mut ebpf, hook)) {
+        match load.and_then(|()| attach_one(&mut hooks.ebpf, hook)) {
             Ok(()) => {
                 attached.insert(hook.program);
-                names.push(hook.hook.to_owned());
+                hooks.attached.push(hook.hook.to_owned());
             }
             Err(why) if matches!(hook.need, Need::Always | Need::FollowCommand) => {
                 return Err(why.context(format!("cannot attach to {}", hook.hook)));
             }
-            Err(why) => degraded.push(Degradation {
+            Err(why) => hooks.degraded.push(Degradation {
                 what: hook.hook.to_owned(),
                 why: one_line(&why),
                 effect: hook.without.to_owned(),
@@ -51,15 +45,8 @@ pub(super) fn attach(
         }
     }
     #[cfg(feature = "debug")]
-    super::debug::print_log_lines(&mut ebpf)?;
-    Ok(Hooks {
-        ebpf,
-        attached: names,
-        degraded,
-        follows_command: follow_command,
-        sees_all,
-        names_receivers: false,
-    })
+    super::debug::print_log_lines(&mut hooks.ebpf)?;
+    Ok(())
 }
 
 /// Loads what is wanted in any case; then, where the kernel refuses one, what stands in for it.

@@ -63,8 +63,15 @@ pub fn start(kernel: &Kernel, options: &Options) -> anyhow::Result<Hooks> {
         settings.pids_len,
         settings.uids_len,
     ];
-    let mut hooks = attach::attach(ebpf, &btf, options.follow_command, filters == [0; 3])?;
-    hooks.names_receivers = kernel.layout.arg_drop_receiver != ABSENT;
+    let mut hooks = Hooks {
+        ebpf,
+        attached: Vec::new(),
+        degraded: Vec::new(),
+        follows_command: options.follow_command,
+        sees_all: filters == [0; 3],
+        names_receivers: kernel.layout.arg_drop_receiver != ABSENT,
+    };
+    attach::attach(&mut hooks, &btf)?;
     // After the hooks: what begins meanwhile is seen twice, and nothing is missed.
     let blind = listeners::start(&mut hooks.ebpf, &btf, !options.follow_command);
     hooks.degraded.extend(blind);

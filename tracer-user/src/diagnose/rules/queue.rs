@@ -75,10 +75,7 @@ fn as_last_seen(queue: &FullQueue) -> String {
         }
         (false, _) => format!(
             "as last seen, {} for accept(), and the queue takes {limit} and one more",
-            match queue.backlog {
-                1 => "1 connection waits".to_owned(),
-                waiting => format!("{waiting} connections wait"),
-            }
+            words::wait(queue.backlog)
         ),
     }
 }
