@@ -131,7 +131,9 @@ impl Listeners {
                 if !self.requests.is_empty() {
                     self.acks.keep(drop, place);
                 }
-                if let Some(unreceived) = Unreceived::of(drop, place) {
+                if self.unnamed
+                    && let Some(unreceived) = Unreceived::of(drop, place)
+                {
                     self.dropped_somewhere(unreceived);
                 }
             }

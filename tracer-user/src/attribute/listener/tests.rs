@@ -120,7 +120,15 @@ fn look(at_ns: u64, listeners: &[(u64, Listener)], counters: Option<Counters>) -
 
 /// One listener, whose namespace has counted nothing yet.
 fn watching() -> Listeners {
-    let mut listeners = Listeners::new(false, true);
+    begun(Listeners::new(false, true))
+}
+
+/// The same on a kernel that does not name the receivers of what it drops.
+fn watching_unnamed() -> Listeners {
+    begun(Listeners::new(false, false))
+}
+
+fn begun(mut listeners: Listeners) -> Listeners {
     listeners.observe(&listening(how::BEGAN, SK, SECOND, listener(0, 0, 0)));
     listeners.look(&look(SECOND, &[], Some(Counters::default())));
     listeners
@@ -853,7 +861,7 @@ fn a_syn_that_tcp_drops_is_of_the_one_listener_that_takes_it() {
         };
         Event::Drop(Box::new(event), place)
     };
-    let mut listeners = watching();
+    let mut listeners = watching_unnamed();
     listeners.observe(&drop(2 * SECOND, "tcp_v4_rcv"));
     // It is in the listener's own count of drops, too.
     listeners.look(&look(
@@ -869,17 +877,19 @@ fn a_syn_that_tcp_drops_is_of_the_one_listener_that_takes_it() {
     assert_eq!((&refusals.kind, refusals.turned_away), (&kind, 1));
     assert_eq!(refusals.drops[0].matched_by, MatchedBy::Tuple);
     // On its way to TCP it is nobody's yet.
-    let mut listeners = watching();
+    let mut listeners = watching_unnamed();
     listeners.observe(&drop(2 * SECOND, "ip_rcv_core"));
+    assert!(listeners.due(10 * SECOND).is_empty());
+    // Where the kernel names receivers, TCP had none for it, as for a segment with a wrong checksum.
+    let mut listeners = watching();
+    listeners.observe(&drop(2 * SECOND, "tcp_v4_rcv"));
     assert!(listeners.due(10 * SECOND).is_empty());
 }
 
 /// Strays are among a listener's drops there, and what finds its accept queue full counts twice.
 #[test]
 fn where_no_receiver_is_named_only_what_the_namespace_counts_is_told() {
-    let mut listeners = Listeners::new(false, false);
-    listeners.observe(&listening(how::BEGAN, SK, SECOND, listener(0, 0, 0)));
-    listeners.look(&look(SECOND, &[], Some(Counters::default())));
+    let mut listeners = watching_unnamed();
     let strays = [(SK, listener(60, 0, 0))];
     listeners.look(&look(2 * SECOND, &strays, Some(Counters::default())));
     listeners.look(&look(3 * SECOND, &strays, Some(Counters::default())));
